@@ -1,0 +1,125 @@
+# provreq: provisioning requests from PostgreSQL to conditional access systems
+#
+#   make                    build
+#   make install            install for the server that PG_CONFIG belongs to
+#   make installcheck       test against the running server at PGHOST, PGPORT,
+#                           which must have shared_preload_libraries = 'provreq'
+#   make installcheck-private
+#                           the same on a server of its own (not as root)
+#
+# PG_CONFIG=/usr/lib/postgresql/17/bin/pg_config chooses another server;
+# COPT=-Werror adds compiler flags; with_llvm=no leaves the JIT bitcode out,
+# which happens by itself where the server's clang is not installed.
+# "test/check" does all of it, from the packages on.
+
+MODULE_big = provreq
+EXTENSION = provreq
+DATA_built = provreq--1.0.sql
+PGFILEDESC = "provreq - provisioning requests to conditional access systems"
+
+OBJS = \
+	src/adapter.o \
+	src/adapter_conax.o \
+	src/adapter_conax_decode.o \
+	src/adapter_conax_operations.o \
+	src/adapter_conax_profile.o \
+	src/api.o \
+	src/api_arguments.o \
+	src/api_function.o \
+	src/api_provider.o \
+	src/api_secret.o \
+	src/api_udf.o \
+	src/api_values.o \
+	src/breaker.o \
+	src/complaint.o \
+	src/directory.o \
+	src/directory_query.o \
+	src/flight.o \
+	src/held.o \
+	src/http.o \
+	src/http_exchange.o \
+	src/inspect.o \
+	src/instant.o \
+	src/launcher.o \
+	src/profile.o \
+	src/provider.o \
+	src/provider_options.o \
+	src/provreq.o \
+	src/queue.o \
+	src/queue_create.o \
+	src/queue_feed.o \
+	src/queue_settle.o \
+	src/new_id.o \
+	src/process.o \
+	src/saved_plan.o \
+	src/schedule.o \
+	src/schedule_heap.o \
+	src/schedule_order.o \
+	src/schedule_store.o \
+	src/schedule_window.o \
+	src/sender.o \
+	src/sender_work.o \
+	src/settings.o \
+	src/soap.o \
+	src/soap_template.o \
+	src/statement_cache.o \
+	src/supervisor.o \
+	src/values.o \
+	src/wake.o \
+	src/watch.o \
+	src/wire_text.o
+
+# The tests of sql/ in the order in which they run
+REGRESS =
+
+# The directory of this file: srcdir is known only after the include below
+HERE := $(dir $(firstword $(MAKEFILE_LIST)))
+
+ISOLATION = $(patsubst $(HERE)test/specs/%.spec,%,\
+	$(sort $(wildcard $(HERE)test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=$(srcdir)/test
+TAP_TESTS = 1
+PROVE_TESTS = test/t/*.pl
+# Where the servers of the TAP tests note their ports; PGXS's choice lies among
+# the installed files
+export PG_TEST_PORT_DIR ?= $(CURDIR)/tmp_check
+REGRESS_PREP = test-programs
+
+PG_CPPFLAGS = $(shell pkg-config --cflags libcurl libxml-2.0)
+SHLIB_LINK = $(shell pkg-config --libs libcurl libxml-2.0)
+
+PG_CONFIG = pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+
+SERVER_CLANG := $(shell sed -n 's/^CLANG *= *//p' $(dir $(PGXS))../Makefile.global)
+ifeq ($(shell command -v '$(SERVER_CLANG)'),)
+override with_llvm = no
+endif
+
+EXTRA_CLEAN = provreq--1.0.sql.new
+
+include $(PGXS)
+
+# Debian's PostgreSQL tracks no dependencies: every object needs every header
+$(OBJS): $(wildcard $(srcdir)/src/*.h)
+
+# A build outside the source tree needs the objects' directory
+$(OBJS) $(OBJS:.o=.bc): | $(CURDIR)/src
+$(CURDIR)/src:
+	$(MKDIR_P) $@
+
+provreq--1.0.sql: $(srcdir)/tools/assemble \
+		$(sort $(wildcard $(srcdir)/schema/*.sql)) \
+		$(sort $(wildcard $(srcdir)/profiles/*.json))
+	sh $^ > $@.new
+	mv $@.new $@
+
+# What the tests talk to
+.PHONY: test-programs
+test-programs:
+	$(MAKE) -C $(srcdir)/test/simulator
+
+.PHONY: installcheck-private
+installcheck-private:
+	$(MAKE) installcheck EXTRA_REGRESS_OPTS="--temp-instance=./tmp_check \
+		--temp-config=$(abspath $(srcdir))/test/regress.conf"

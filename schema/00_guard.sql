@@ -1,0 +1,1 @@
+\echo Use "CREATE EXTENSION provreq" to load this file. \quit

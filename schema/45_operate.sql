@@ -1,0 +1,86 @@
+/*
+ * What a person does with a pending request.
+ */
+CREATE FUNCTION provreq.lock_pending(number bigint) RETURNS provreq.request
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	wanted bigint := $1;
+	found_row provreq.request;
+	found_attempt provreq.attempt;
+BEGIN
+	IF wanted IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'null_value_not_allowed',
+			MESSAGE = 'parameter "number" must not be null';
+	END IF;
+	SELECT * INTO found_row FROM provreq.request_pending p WHERE p.number = wanted FOR UPDATE;
+	IF NOT FOUND THEN
+		SELECT * INTO found_row FROM provreq.request_closed c WHERE c.number = wanted;
+		IF FOUND THEN
+			RAISE EXCEPTION USING
+				ERRCODE = 'object_not_in_prerequisite_state',
+				MESSAGE = pg_catalog.format('request %s is %s', wanted, found_row.life_cycle_state),
+				HINT = 'Only pending requests can be changed.';
+		END IF;
+		RAISE EXCEPTION USING
+			ERRCODE = 'no_data_found',
+			MESSAGE = pg_catalog.format('request %s does not exist', wanted);
+	END IF;
+	SELECT * INTO found_attempt FROM provreq.attempt a WHERE a.number = wanted;
+	IF FOUND THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_in_use',
+			MESSAGE = pg_catalog.format('request %s is in flight', wanted),
+			DETAIL = pg_catalog.format('Attempt %s left at %s.', found_attempt.attempt, found_attempt.started_date),
+			HINT = 'Wait for its outcome.';
+	END IF;
+	RETURN found_row;
+END
+$$;
+COMMENT ON FUNCTION provreq.lock_pending(bigint) IS
+'Locks a pending request that is not in flight and returns it; for the functions below. Errors: P0002 no such request, 55000 closed already, 55006 in flight.';
+
+CREATE FUNCTION provreq.resubmit(number bigint) RETURNS void
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	wanted bigint := $1;
+BEGIN
+	PERFORM provreq.lock_pending(wanted);
+	UPDATE provreq.request_pending p
+	SET hold_reason = NULL, retry_date = NULL,
+		updated_date = pg_catalog.now(), updated_by_user = session_user
+	WHERE p.number = wanted;
+END
+$$;
+COMMENT ON FUNCTION provreq.resubmit(bigint) IS
+'Lets a pending request that is held or waits for a retry go again at once. Its number is the same, so that a CAS that carried it out already may know it. Errors: P0002 no such request, 55000 closed already, 55006 in flight.';
+
+CREATE FUNCTION provreq.cancel(number bigint, reason text) RETURNS void
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	wanted bigint := $1;
+	why text := $2;
+BEGIN
+	IF COALESCE(why, '') = '' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'null_value_not_allowed',
+			MESSAGE = 'parameter "reason" must not be null or empty',
+			HINT = 'It is kept in error_description.';
+	END IF;
+	PERFORM provreq.lock_pending(wanted);
+	UPDATE provreq.request r
+	SET life_cycle_state = 'REJECTED', closed_date = pg_catalog.clock_timestamp(),
+		error_code = 'CANCELLED', error_description = why,
+		hold_reason = NULL, retry_date = NULL, created_xid = NULL,
+		updated_date = pg_catalog.now(), updated_by_user = session_user
+	WHERE r.number = wanted AND r.life_cycle_state = 'PENDING';
+END
+$$;
+COMMENT ON FUNCTION provreq.cancel(bigint, text) IS
+'Closes a pending request as REJECTED with error_code CANCELLED and the reason as error_description; it is not sent any more. Errors: P0002 no such request, 55000 closed already, 55006 in flight, 22004 no reason.';

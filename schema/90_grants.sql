@@ -1,0 +1,27 @@
+/*
+ * Nothing to PUBLIC.  Readers see, operators act, admins see PINs and keep
+ * the directory and the profiles; senders have what they need and no more.
+ */
+REVOKE ALL ON SCHEMA provreq FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA provreq FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA provreq FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA provreq FROM PUBLIC;
+
+GRANT SELECT ON provreq.request, provreq.request_pending, provreq.request_closed,
+	provreq.request_closed_default, provreq.attempt, provreq.wire_profile,
+	provreq.installation
+	TO provreq_reader;
+GRANT EXECUTE ON FUNCTION provreq.is_home() TO provreq_reader;
+GRANT EXECUTE ON FUNCTION provreq.resubmit(bigint), provreq.cancel(bigint, text)
+	TO provreq_operator;
+GRANT SELECT ON provreq.request_secret TO provreq_admin;
+GRANT INSERT, UPDATE, DELETE ON provreq.wire_profile TO provreq_admin;
+GRANT EXECUTE ON FUNCTION provreq.adopt() TO provreq_admin;
+
+GRANT SELECT, UPDATE, DELETE ON provreq.request_pending TO provreq_worker;
+GRANT INSERT ON provreq.request_closed TO provreq_worker;
+GRANT SELECT, UPDATE ON provreq.request_secret TO provreq_worker;
+GRANT SELECT, INSERT, DELETE ON provreq.attempt TO provreq_worker;
+GRANT USAGE ON SEQUENCE provreq.sequence_number_seq, provreq.incarnation_seq
+	TO provreq_worker;
+GRANT SELECT ON provreq.wire_profile TO provreq_worker;

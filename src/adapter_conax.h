@@ -1,0 +1,75 @@
+/*-------------------------------------------------------------------------
+ *
+ * adapter_conax.h
+ *		What the parts of the Conax adapter share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PROVREQ_ADAPTER_CONAX_H
+#define PROVREQ_ADAPTER_CONAX_H
+
+#include "adapter.h"
+#include "soap.h"
+
+/* The 13 operations; ends with name NULL. */
+extern const CasOperation conax_operations[];
+
+/* A code of the CAS, a SOAP fault or an HTTP status, and what it means. */
+typedef struct ConaxCode
+{
+	const char *code;			/* "OK", "Client", "404", "4xx"; "*": all
+								 * that is not listed */
+	CasVerdict	verdict;
+	bool		unreachable;
+	int			max_attempts;	/* 0: the provider's retry_limit */
+} ConaxCode;
+
+/* A piece of response_data. */
+typedef struct ConaxDatum
+{
+	const char *name;			/* member in JSON */
+	const char *element;		/* local name in the answer */
+	bool		each;			/* all of them, as an array */
+	List	   *members;		/* of ConaxDatum *: of objects; NIL: text */
+} ConaxDatum;
+
+/* One operation as the profile has it. */
+typedef struct ConaxOperation
+{
+	SoapTemplate *body;			/* NULL: the profile lacks the operation */
+	const char *target;			/* path of the URL */
+	const char *headers;
+	const char *answer;			/* local name of the answer's element */
+	bool		idempotent;
+	bool		secret;			/* a PIN goes out with it */
+	List	   *data;			/* of ConaxDatum * */
+} ConaxOperation;
+
+typedef struct ConaxProfile
+{
+	ConaxOperation *operations; /* parallel to conax_operations */
+	List	   *status;			/* of ConaxCode *; so the next two */
+	List	   *faults;
+	List	   *http_status;
+	const char *status_code;	/* local names of elements in an answer */
+	const char *message;
+	const char *reference_number;
+	List	   *drop_check_digit;	/* of char *: names of parameters */
+	int			pin_min;		/* digits of a PIN */
+	int			pin_max;
+	int			max_set;		/* values of one name in a message */
+} ConaxProfile;
+
+/*
+ * What a parameter is called in parameters_set: its own name, or the one of
+ * its kind; NULL for those that are not kept there.
+ */
+extern const char *conax_stored_name(const CasParameter *parameter);
+
+/* Callbacks of the adapter that have files of their own. */
+extern void *conax_compile_profile(Jsonb *document);
+extern void conax_decode(const CasSettings *settings,
+						 const CasOperation *operation,
+						 const CasReply *reply, CasOutcome *outcome);
+
+#endif							/* PROVREQ_ADAPTER_CONAX_H */

@@ -1,0 +1,262 @@
+/*-------------------------------------------------------------------------
+ *
+ * directory_query.c
+ *		The directory's SQL, and the answers of the current statement.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+
+#include "directory_query.h"
+#include "saved_plan.h"
+#include "statement_cache.h"
+
+#define MAX_PARAMETERS 3
+
+typedef struct AnswerEntry
+{
+	const char *key;			/* must be first */
+	const DirectoryAnswer *answer;
+} AnswerEntry;
+
+static SPIPlanPtr plans[DIRECTORY_QUERIES];
+
+static const char *
+subscription_sql(DirectoryQuery query)
+{
+	if (query == SUBSCRIPTION_BY_ID)
+		return "SELECT s.id, s.number FROM provreq.subscription AS s"
+			" WHERE s.id = $1";
+	return "SELECT s.id, s.number FROM provreq.subscription AS s"
+		" WHERE s.number = $1";
+}
+
+static const char *
+product_sql(DirectoryQuery query)
+{
+	if (query == PRODUCT_BY_ID)
+		return "SELECT p.id, p.code, p.classification"
+			" FROM provreq.product AS p WHERE p.id = $1";
+	if (query == PRODUCT_BY_CODE)
+		return "SELECT p.id, p.code, p.classification"
+			" FROM provreq.product AS p WHERE p.code = $1";
+	return "SELECT p.id, p.code, p.classification"
+		" FROM provreq.product AS p WHERE p.alternative_code = $1 LIMIT 2";
+}
+
+static const char *
+item_sql(DirectoryQuery query)
+{
+	if (query == ITEM_BY_ID)
+		return "SELECT i.id, i.serial_number, i.ca_id, i.subscription_id,"
+			" i.provider, i.classification, i.life_cycle_state"
+			" FROM provreq.installed_item AS i WHERE i.id = $1";
+	if (query == ITEM_BY_SERIAL_NUMBER)
+		return "SELECT i.id, i.serial_number, i.ca_id, i.subscription_id,"
+			" i.provider, i.classification, i.life_cycle_state"
+			" FROM provreq.installed_item AS i WHERE i.serial_number = $1";
+	return "SELECT i.id, i.serial_number, i.ca_id, i.subscription_id,"
+		" i.provider, i.classification, i.life_cycle_state"
+		" FROM provreq.installed_item AS i WHERE i.alternative_code = $1"
+		" LIMIT 2";
+}
+
+/* What is said of one provider goes before what is said of all of them. */
+static const char *
+ca_id_sql(DirectoryQuery query)
+{
+	if (query == ITEM_BY_CA_ID)
+		return "SELECT i.id, i.serial_number, i.ca_id, i.subscription_id,"
+			" i.provider, i.classification, i.life_cycle_state"
+			" FROM provreq.installed_item AS i"
+			" WHERE i.ca_id = $1 AND i.classification = $2"
+			" AND (i.provider = $3 OR i.provider IS NULL)"
+			" ORDER BY i.provider NULLS LAST LIMIT 1";
+	if (query == PROVIDER_OF_CA_ID)
+		return "SELECT i.provider FROM provreq.installed_item AS i"
+			" JOIN pg_catalog.pg_foreign_server AS s"
+			" ON s.srvname = i.provider::pg_catalog.name"
+			" JOIN pg_catalog.pg_foreign_data_wrapper AS w"
+			" ON w.oid = s.srvfdw"
+			" WHERE i.ca_id = $1 AND i.classification = $2"
+			" AND w.fdwname = $3::pg_catalog.name LIMIT 2";
+	return "SELECT m.service_ca_id FROM provreq.service_mapping AS m"
+		" WHERE m.product_id = $1"
+		" AND (m.provider = $2 OR m.provider IS NULL)"
+		" ORDER BY m.provider NULLS LAST LIMIT 1";
+}
+
+static const char *
+distributor_sql(DirectoryQuery query)
+{
+	if (query == DISTRIBUTORS_EXIST)
+		return "SELECT d.id FROM provreq.subscription_distributor AS d"
+			" LIMIT 1";
+	if (query == DISTRIBUTOR_OF_SUBSCRIPTION)
+		return "SELECT d.id FROM provreq.subscription_distributor AS d"
+			" WHERE d.subscription_id = $1 AND d.installed_item_id IS NULL"
+			" AND (d.provider = $2 OR d.provider IS NULL)"
+			" ORDER BY d.provider NULLS LAST LIMIT 1";
+	return "SELECT d.id FROM provreq.subscription_distributor AS d"
+		" WHERE d.installed_item_id = $1"
+		" AND (d.provider = $2 OR d.provider IS NULL)"
+		" ORDER BY d.provider NULLS LAST LIMIT 1";
+}
+
+static const char *
+query_sql(DirectoryQuery query)
+{
+	switch (query)
+	{
+		case SUBSCRIPTION_BY_ID:
+		case SUBSCRIPTION_BY_NUMBER:
+			return subscription_sql(query);
+		case PRODUCT_BY_ID:
+		case PRODUCT_BY_CODE:
+		case PRODUCT_BY_ALTERNATIVE_CODE:
+			return product_sql(query);
+		case ITEM_BY_ID:
+		case ITEM_BY_SERIAL_NUMBER:
+		case ITEM_BY_ALTERNATIVE_CODE:
+			return item_sql(query);
+		case ITEM_BY_CA_ID:
+		case PROVIDER_OF_CA_ID:
+		case SERVICE_CA_ID:
+			return ca_id_sql(query);
+		case DISTRIBUTORS_EXIST:
+		case DISTRIBUTOR_OF_SUBSCRIPTION:
+		case DISTRIBUTOR_OF_ITEM:
+			return distributor_sql(query);
+	}
+	elog(ERROR, "unknown directory query %d", (int) query);
+}
+
+/* Copies one row of SPI's result into the current memory context. */
+static const char **
+copy_row(uint64 row)
+{
+	TupleDesc	tupdesc = SPI_tuptable->tupdesc;
+	const char **columns = palloc0(sizeof(char *) * tupdesc->natts);
+	int			i;
+
+	for (i = 0; i < tupdesc->natts; i++)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[row], tupdesc,
+										  i + 1, &isnull);
+
+		if (!isnull)
+			columns[i] = TextDatumGetCString(value);
+	}
+	return columns;
+}
+
+/* The answer, in "context". */
+static const DirectoryAnswer *
+run_query(DirectoryQuery query, int nparameters, const char **parameters,
+		  MemoryContext context)
+{
+	static Oid	types[MAX_PARAMETERS] = {TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[MAX_PARAMETERS];
+	DirectoryAnswer *answer;
+	MemoryContext old;
+	int			i;
+
+	SPI_connect();
+	if (plans[query] == NULL)
+		plans[query] = saved_plan_make(query_sql(query), nparameters, types);
+	for (i = 0; i < nparameters; i++)
+		values[i] = CStringGetTextDatum(parameters[i]);
+
+	/* read only: through the snapshot of the caller's statement */
+	if (SPI_execute_plan(plans[query], values, NULL, true, 2) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the directory");
+
+	old = MemoryContextSwitchTo(context);
+	answer = palloc0(sizeof(DirectoryAnswer));
+	answer->rows = (int) SPI_processed;
+	for (i = 0; i < answer->rows; i++)
+		answer->columns[i] = copy_row(i);
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+	return answer;
+}
+
+/* Lengths make sure that no two lists of parameters have the same key. */
+static char *
+answer_key(DirectoryQuery query, int nparameters, const char **parameters)
+{
+	StringInfoData key;
+	int			i;
+
+	initStringInfo(&key);
+	appendStringInfo(&key, "%d", (int) query);
+	for (i = 0; i < nparameters; i++)
+	{
+		appendStringInfo(&key, " %zu ", strlen(parameters[i]));
+		appendStringInfoString(&key, parameters[i]);
+	}
+	return key.data;
+}
+
+/* The table's keys are pointers to strings. */
+static uint32
+hash_key(const void *key, Size keysize)
+{
+	const char *string = *(const char *const *) key;
+
+	return hash_bytes((const unsigned char *) string, (int) strlen(string));
+}
+
+static int
+compare_keys(const void *a, const void *b, Size keysize)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+static HTAB *
+make_answers(MemoryContext context)
+{
+	HASHCTL		control = {0};
+
+	control.keysize = sizeof(char *);
+	control.entrysize = sizeof(AnswerEntry);
+	control.hash = hash_key;
+	control.match = compare_keys;
+	control.hcxt = context;
+	return hash_create("provreq directory answers", 64, &control,
+					   HASH_ELEM | HASH_FUNCTION | HASH_COMPARE |
+					   HASH_CONTEXT);
+}
+
+const DirectoryAnswer *
+directory_query(DirectoryQuery query, const char *first,
+				const char *second, const char *third)
+{
+	StatementCache *cache = statement_cache();
+	const char *parameters[MAX_PARAMETERS] = {first, second, third};
+	const DirectoryAnswer *answer;
+	AnswerEntry *entry;
+	char	   *key;
+	int			n = 0;
+
+	while (n < MAX_PARAMETERS && parameters[n] != NULL)
+		n++;
+	if (cache->answers == NULL)
+		cache->answers = make_answers(cache->context);
+	key = answer_key(query, n, parameters);
+	entry = hash_search(cache->answers, &key, HASH_FIND, NULL);
+	if (entry != NULL)
+		return entry->answer;
+
+	answer = run_query(query, n, parameters, cache->context);
+	key = MemoryContextStrdup(cache->context, key);
+	entry = hash_search(cache->answers, &key, HASH_ENTER, NULL);
+	entry->answer = answer;
+	return answer;
+}

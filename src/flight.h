@@ -1,0 +1,78 @@
+/*-------------------------------------------------------------------------
+ *
+ * flight.h
+ *		A request on its way: from the attempt to the outcome.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PROVREQ_FLIGHT_H
+#define PROVREQ_FLIGHT_H
+
+#include "lib/ilist.h"
+#include "queue.h"
+
+/* The rows of one transaction share a memory context; the last one frees it. */
+typedef struct FlightBatch
+{
+	MemoryContext context;
+	int			nflights;
+} FlightBatch;
+
+typedef struct FlightPart
+{
+	const CasMessage *message;
+	bool		submitted;
+	bool		answered;		/* outcome is valid */
+	CasOutcome	outcome;
+} FlightPart;
+
+typedef struct Flight
+{
+	dlist_node	node;			/* in the sender's outbox or its landed list */
+	FlightBatch *batch;
+	uint32		slot;			/* in the sender's table of flights */
+	QueueRow   *row;
+	int			nparts;
+	FlightPart *parts;
+	int			nwaiting;		/* submitted and not answered */
+	int			next_part;		/* the next one to submit */
+	bool		encoded;		/* else outcome says why it cannot go */
+	QueueOutcome outcome;		/* set by flight_land and flight_refuse */
+} Flight;
+
+/*
+ * A flight for a row, its messages encoded; in the batch's context.  A row
+ * that cannot be encoded makes a flight that has landed already, REJECTED.
+ */
+extern Flight *flight_make(FlightBatch *batch, const CasSettings *settings,
+						   QueueRow *row);
+
+/* Frees the flight, and its batch with the last one. */
+extern void flight_free(Flight *flight);
+
+/* The next part to submit, skipping those already carried out; -1 = none. */
+extern int	flight_next_part(Flight *flight);
+
+/* The answer to one part, decoded into the flight's memory. */
+extern void flight_answer(Flight *flight, int part,
+						  const CasSettings *settings, const CasReply *reply);
+
+/* All parts are answered or will never be submitted: makes the outcome. */
+extern void flight_land(Flight *flight, const CasSettings *settings,
+						TimestampTz now);
+
+/* Has any part been submitted in this attempt? */
+extern bool flight_was_out(const Flight *flight);
+
+/* Not a byte of it left: makes an outcome that takes the attempt back. */
+extern void flight_recall(Flight *flight, TimestampTz now);
+
+/*
+ * The outcome of an attempt whose exchange ended as "result" says; shared by
+ * flights and by recovery.  Sets everything but the texts of the request.
+ */
+extern void flight_decide(QueueOutcome *outcome, const QueueRow *row,
+						  const CasSettings *settings,
+						  const CasOutcome *result, TimestampTz now);
+
+#endif							/* PROVREQ_FLIGHT_H */

@@ -1,0 +1,352 @@
+/*-------------------------------------------------------------------------
+ *
+ * http.c
+ *		The HTTP transport: POSTs over libcurl, many at once.
+ *
+ * libcurl's multi interface tells us which sockets it wants watched and when
+ * it wants to be called.  The sockets go into an epoll set of the link's
+ * own, and that set's descriptor is what the sender waits for.
+ *
+ * An exchange goes from the free list to libcurl, from there to the finished
+ * ones, and when it was returned by process it stays untouched until process
+ * is called again.  There are twice as many as connections, so that those
+ * that were just returned do not keep others from being submitted.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "held.h"
+#include "http.h"
+#include "http_exchange.h"
+#include "libpq/pqsignal.h"
+#include "wire_text.h"
+
+/* Sockets that are looked at in one go. */
+#define EVENTS 64
+
+typedef struct HttpLink
+{
+	CURLM	   *multi;
+	int			epoll_fd;
+	const char *base;			/* of all URLs, without a slash at its end */
+	int			connections;
+	int			nbusy;			/* submitted and not yet returned */
+	int64		deadline;		/* ms; when libcurl wants a call; -1 never */
+	HttpExchange *free;
+	HttpExchange *returned;
+	HttpExchange *finished;		/* first in, first out */
+	HttpExchange **finished_end;
+} HttpLink;
+
+static CasLink *http_open(const CasSettings *settings);
+static int	http_capacity(CasLink *caslink);
+static void http_submit(CasLink *caslink, const CasMessage *message,
+						uint64 tag);
+static int	http_socket(CasLink *caslink);
+static long http_timeout(CasLink *caslink);
+static int	http_process(CasLink *caslink, CasReply *replies, int max);
+
+const CasTransport http_transport = {
+	.open = http_open,
+	.capacity = http_capacity,
+	.submit = http_submit,
+	.socket = http_socket,
+	.timeout = http_timeout,
+	.process = http_process
+};
+
+/* Milliseconds of a clock that nobody sets. */
+static int64
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ------------------------------------------------------------------------
+ * Callbacks of libcurl
+ * ------------------------------------------------------------------------
+ */
+
+static int
+watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+{
+	HttpLink   *link = arg;
+	struct epoll_event event = {0};
+
+	if (what == CURL_POLL_REMOVE)
+	{
+		(void) epoll_ctl(link->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+		return 0;
+	}
+	event.data.fd = fd;
+	if (what != CURL_POLL_OUT)
+		event.events |= EPOLLIN;
+	if (what != CURL_POLL_IN)
+		event.events |= EPOLLOUT;
+	if (epoll_ctl(link->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
+				  fd, &event) != 0 &&
+		epoll_ctl(link->epoll_fd, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD,
+				  fd, &event) != 0)
+		return -1;
+	if (known == NULL)
+		(void) curl_multi_assign(link->multi, fd, link);
+	return 0;
+}
+
+static int
+set_timer(CURLM *multi, long timeout_ms, void *arg)
+{
+	HttpLink   *link = arg;
+
+	link->deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	return 0;
+}
+
+/* ------------------------------------------------------------------------
+ * Open
+ * ------------------------------------------------------------------------
+ */
+
+/* Once in a process; libcurl then stays. */
+static void
+start_libcurl(void)
+{
+	static bool started = false;
+
+	if (!started && curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("could not start libcurl")));
+	started = true;
+}
+
+static void
+release_multi(void *handle)
+{
+	(void) curl_multi_cleanup(handle);
+}
+
+static CURLM *
+multi_new(HttpLink *link)
+{
+	Held	   *held = held_new(release_multi);
+	CURLM	   *multi = held_keep(held, curl_multi_init(), "HTTP link");
+
+	if (curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
+						  watch_socket) != CURLM_OK ||
+		curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, link) != CURLM_OK ||
+		curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION,
+						  set_timer) != CURLM_OK ||
+		curl_multi_setopt(multi, CURLMOPT_TIMERDATA, link) != CURLM_OK ||
+		curl_multi_setopt(multi, CURLMOPT_PIPELINING,
+						  (long) CURLPIPE_NOTHING) != CURLM_OK ||
+		curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
+						  (long) link->connections) != CURLM_OK)
+		elog(ERROR, "libcurl refuses the settings of a link");
+	return multi;
+}
+
+static const char *
+url_base(const CasSettings *settings)
+{
+	char	   *base = pstrdup(wire_text_to_utf8(cas_option(settings, "url")));
+	int			len = strlen(base);
+
+	while (len > 0 && base[len - 1] == '/')
+		base[--len] = '\0';
+	return base;
+}
+
+/*
+ * What a memory context holds is released last first: exchanges, then the
+ * multi handle with its connections, then the epoll set that these leave.
+ */
+static CasLink *
+http_open(const CasSettings *settings)
+{
+	HttpLink   *link = palloc0(sizeof(HttpLink));
+	Held	   *held_epoll = held_new_descriptor();
+
+	start_libcurl();
+	link->base = url_base(settings);
+	link->connections = cas_option_int(settings, "connections");
+	link->deadline = -1;
+	link->finished_end = &link->finished;
+	link->epoll_fd = held_keep_descriptor(held_epoll,
+										  epoll_create1(EPOLL_CLOEXEC),
+										  "epoll set");
+	link->multi = multi_new(link);
+	for (int i = 0; i < 2 * link->connections; i++)
+	{
+		HttpExchange *exchange = http_exchange_new(settings);
+
+		exchange->next = link->free;
+		link->free = exchange;
+	}
+	return (CasLink *) link;
+}
+
+/* ------------------------------------------------------------------------
+ * Work
+ * ------------------------------------------------------------------------
+ */
+
+static int
+http_capacity(CasLink *caslink)
+{
+	HttpLink   *link = (HttpLink *) caslink;
+
+	return link->connections - link->nbusy;
+}
+
+static void
+finish(HttpLink *link, HttpExchange *exchange)
+{
+	exchange->next = NULL;
+	*link->finished_end = exchange;
+	link->finished_end = &exchange->next;
+}
+
+static void
+http_submit(CasLink *caslink, const CasMessage *message, uint64 tag)
+{
+	HttpLink   *link = (HttpLink *) caslink;
+	HttpExchange *exchange = link->free;
+
+	if (http_capacity(caslink) <= 0 || exchange == NULL)
+		elog(ERROR, "HTTP link is full");
+	link->free = exchange->next;
+	link->nbusy++;
+	exchange->tag = tag;
+	if (!http_exchange_load(exchange, link->base, message) ||
+		curl_multi_add_handle(link->multi, exchange->easy) != CURLM_OK)
+		finish(link, exchange); /* its result says why */
+}
+
+static int
+http_socket(CasLink *caslink)
+{
+	return ((HttpLink *) caslink)->epoll_fd;
+}
+
+static long
+http_timeout(CasLink *caslink)
+{
+	HttpLink   *link = (HttpLink *) caslink;
+
+	if (link->finished)
+		return 0;
+	if (link->deadline < 0)
+		return -1;
+	return (long) Max(link->deadline - now_ms(), 0);
+}
+
+static int
+curl_events(uint32 events)
+{
+	int			mask = 0;
+
+	if (events & EPOLLIN)
+		mask |= CURL_CSELECT_IN;
+	if (events & EPOLLOUT)
+		mask |= CURL_CSELECT_OUT;
+	if (events & (EPOLLERR | EPOLLHUP))
+		mask |= CURL_CSELECT_ERR;
+	return mask;
+}
+
+/*
+ * Lets libcurl work.  It may start a thread that resolves a name, which
+ * inherits our signal mask: signals of the server are for the main thread.
+ */
+static void
+drive(HttpLink *link)
+{
+	struct epoll_event events[EVENTS];
+	sigset_t	mask;
+	int			running;
+	int			n;
+
+	sigprocmask(SIG_BLOCK, &BlockSig, &mask);
+	n = epoll_wait(link->epoll_fd, events, EVENTS, 0);
+	for (int i = 0; i < n; i++)
+		(void) curl_multi_socket_action(link->multi, events[i].data.fd,
+										curl_events(events[i].events),
+										&running);
+	if (link->deadline >= 0 && link->deadline <= now_ms())
+	{
+		link->deadline = -1;
+		(void) curl_multi_socket_action(link->multi, CURL_SOCKET_TIMEOUT, 0,
+										&running);
+	}
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
+/* What libcurl has done with. */
+static void
+collect(HttpLink *link)
+{
+	CURLMsg    *msg;
+	int			left;
+
+	while ((msg = curl_multi_info_read(link->multi, &left)) != NULL)
+	{
+		HttpExchange *exchange = NULL;
+		CURL	   *easy = msg->easy_handle;
+		CURLcode	result = msg->data.result;
+
+		if (msg->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **) &exchange);
+		(void) curl_multi_remove_handle(link->multi, easy);
+		exchange->result = result;
+		finish(link, exchange);
+	}
+}
+
+/* The caller is done with the replies of the last time. */
+static void
+recycle(HttpLink *link)
+{
+	while (link->returned)
+	{
+		HttpExchange *exchange = link->returned;
+
+		link->returned = exchange->next;
+		http_exchange_shrink(exchange);
+		exchange->next = link->free;
+		link->free = exchange;
+	}
+}
+
+static int
+http_process(CasLink *caslink, CasReply *replies, int max)
+{
+	HttpLink   *link = (HttpLink *) caslink;
+	int			n = 0;
+
+	recycle(link);
+	drive(link);
+	collect(link);
+	while (n < max && link->finished)
+	{
+		HttpExchange *exchange = link->finished;
+
+		link->finished = exchange->next;
+		if (link->finished == NULL)
+			link->finished_end = &link->finished;
+		http_exchange_reply(exchange, &replies[n++]);
+		exchange->next = link->returned;
+		link->returned = exchange;
+		link->nbusy--;
+	}
+	return n;
+}

@@ -1,0 +1,150 @@
+/*-------------------------------------------------------------------------
+ *
+ * process.c
+ *		What the launcher, the supervisors and the senders have in common.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
+
+#include "process.h"
+#include "wake.h"
+
+/* No statement of ours waits longer than this for a lock. */
+#define LOCK_TIMEOUT "200ms"
+
+/*
+ * SIGTERM only asks us to leave: a sender first waits for the answers to
+ * what it has sent.  Nothing else of ours takes long, see LOCK_TIMEOUT.
+ */
+void
+process_signals(void)
+{
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	BackgroundWorkerUnblockSignals();
+}
+
+static void
+set_option(const char *name, const char *value)
+{
+	SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/*
+ * Whatever the database or the role is set to, our statements run the same
+ * way.  Sequential scans are off because a table that was empty when a
+ * statement was planned may hold millions of rows, or dead ones, later.
+ */
+static void
+set_options(void)
+{
+	set_option("search_path", "pg_catalog, pg_temp");
+	set_option("statement_timeout", "0");
+	set_option("lock_timeout", LOCK_TIMEOUT);
+	set_option("idle_in_transaction_session_timeout", "0");
+	set_option("default_transaction_isolation", "read committed");
+	set_option("default_transaction_read_only", "off");
+	set_option("default_transaction_deferrable", "off");
+	set_option("plan_cache_mode", "force_generic_plan");
+	set_option("enable_seqscan", "off");
+	set_option("enable_hashjoin", "off");
+	set_option("enable_mergejoin", "off");
+	set_option("jit", "off");
+	if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
+		set_option("synchronous_commit", "on");
+}
+
+void
+process_begin(void)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+void
+process_commit(void)
+{
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	pgstat_report_stat(false);
+}
+
+void
+process_abort(void)
+{
+	AbortCurrentTransaction();
+	FlushErrorState();
+}
+
+/*
+ * The rest of the process has the rights of provreq_worker only.  Before
+ * PostgreSQL 17 a background worker cannot start as a role that may not log
+ * in, so it starts as the bootstrap superuser and steps down.
+ */
+static void
+become_worker(void)
+{
+	process_begin();
+	SetConfigOption("session_authorization", "provreq_worker", PGC_SUSET,
+					PGC_S_SESSION);
+	process_commit();
+}
+
+Oid
+process_start(Datum main_arg, bool as_worker)
+{
+	WakeChild	child;
+
+	memcpy(&child, MyBgworkerEntry->bgw_extra, sizeof(child));
+	process_signals();
+	if (!wake_attach(DatumGetInt32(main_arg), child.generation))
+		proc_exit(0);
+	BackgroundWorkerInitializeConnectionByOid(child.dbid, InvalidOid, 0);
+	set_options();
+	if (as_worker)
+		become_worker();
+	return child.serverid;
+}
+
+void
+process_name(const char *kind, const char *name)
+{
+	char		full[NAMEDATALEN * 2];
+
+	snprintf(full, sizeof(full), "%s %s", kind, name);
+	SetConfigOption("application_name", full, PGC_USERSET, PGC_S_SESSION);
+}
+
+void
+process_report(bool active, const char *state)
+{
+	static char last[128];
+
+	if (strcmp(last, state) == 0)
+		return;
+	strlcpy(last, state, sizeof(last));
+	pgstat_report_activity(active ? STATE_RUNNING : STATE_IDLE, NULL);
+	pgstat_report_activity(active ? STATE_RUNNING : STATE_IDLE, state);
+}
+
+WaitEventSet *
+process_wait_set(pgsocket fd)
+{
+	WaitEventSet *set = compat_create_wait_event_set(3);
+
+	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	if (fd != PGINVALID_SOCKET)
+		AddWaitEventToSet(set, WL_SOCKET_READABLE, fd, NULL, NULL);
+	return set;
+}

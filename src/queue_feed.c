@@ -1,0 +1,331 @@
+/*-------------------------------------------------------------------------
+ *
+ * queue_feed.c
+ *		How a sender learns what is in the request table.
+ *
+ * Asking for "the next one" again and again would walk over every dead row
+ * as soon as some long transaction holds back vacuum.  Instead a sender
+ * remembers what its last snapshot could not see: transactions from xmax on,
+ * and those running below it.  Rows of exactly these are what may be new,
+ * and an index on created_xid leads to them alone.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/xid8.h"
+
+#include "queue.h"
+#include "queue_plan.h"
+
+/* Rows that a cursor fetches at a time. */
+#define FETCH_ROWS 1000
+
+/* What ScheduleEntry is made of; every reading query selects this. */
+#define ENTRY_COLUMNS \
+	"number, process_immediately, priority = 'EXPRESS', " \
+	"hold_reason IS NOT NULL, attempts > 0, scheduled_date, retry_date, " \
+	"ordering_keys"
+
+static Datum
+entry_column(int row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+						 column, isnull);
+}
+
+/* Hashes of a row's ordering keys. */
+static uint64 *
+entry_keys(Datum array, int *nkeys)
+{
+	Datum	   *elements;
+	uint64	   *keys;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
+					  TYPALIGN_INT, &elements, NULL, nkeys);
+	keys = palloc(sizeof(uint64) * *nkeys);
+	for (int i = 0; i < *nkeys; i++)
+	{
+		text	   *key = DatumGetTextPP(elements[i]);
+
+		keys[i] = DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA_ANY(key),
+												   VARSIZE_ANY_EXHDR(key), 0));
+	}
+	return keys;
+}
+
+/* Shows the rows of the current SPI result to a visitor. */
+static void
+visit_rows(QueueVisitor visitor, void *arg)
+{
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		ScheduleEntry entry;
+		bool		isnull;
+		bool		retrynull;
+		Datum		retry = entry_column(row, 7, &retrynull);
+
+		entry.number = DatumGetInt64(entry_column(row, 1, &isnull));
+		entry.immediate = DatumGetBool(entry_column(row, 2, &isnull));
+		entry.express = DatumGetBool(entry_column(row, 3, &isnull));
+		entry.held = DatumGetBool(entry_column(row, 4, &isnull));
+		entry.been_out = DatumGetBool(entry_column(row, 5, &isnull));
+		entry.scheduled = DatumGetTimestampTz(entry_column(row, 6, &isnull));
+		entry.not_before = retrynull ? 0 : DatumGetTimestampTz(retry);
+		entry.keys = entry_keys(entry_column(row, 8, &isnull), &entry.nkeys);
+		visitor(&entry, arg);
+	}
+}
+
+/*
+ * Runs a reading plan with the active snapshot and shows its rows, in
+ * bounded memory however many they are.  Returns their number.
+ */
+static int
+visit_plan(SPIPlanPtr plan, Datum *values, QueueVisitor visitor, void *arg)
+{
+	MemoryContext rows = AllocSetContextCreate(CurrentMemoryContext,
+											   "provreq feed",
+											   ALLOCSET_DEFAULT_SIZES);
+	Portal		portal = SPI_cursor_open(NULL, plan, values, NULL, true);
+	int			total = 0;
+
+	for (;;)
+	{
+		MemoryContext old;
+
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		if (SPI_processed > 0)
+		{
+			total += (int) SPI_processed;
+			old = MemoryContextSwitchTo(rows);
+			visit_rows(visitor, arg);
+			MemoryContextSwitchTo(old);
+			MemoryContextReset(rows);
+		}
+		SPI_freetuptable(SPI_tuptable);
+		if (SPI_processed < FETCH_ROWS)
+			break;
+	}
+	SPI_cursor_close(portal);
+	MemoryContextDelete(rows);
+	return total;
+}
+
+/* The whole pending part of the provider. */
+static void
+feed_all(Queue *queue, QueueVisitor visitor, void *arg)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1];
+
+	values[0] = CStringGetTextDatum(queue->provider);
+	queue_plan(&plan, "SELECT " ENTRY_COLUMNS
+			   " FROM provreq.request_pending"
+			   " WHERE provider = $1 ORDER BY number",
+			   1, types);
+	visit_plan(plan, values, visitor, arg);
+}
+
+/* Rows of the transactions that the previous feed could not see. */
+static void
+feed_new(Queue *queue, QueueVisitor visitor, void *arg)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			types[3] = {TEXTOID, XID8OID, XID8ARRAYOID};
+	Datum		values[3];
+	Datum	   *running = palloc(sizeof(Datum) * (queue->nrunning + 1));
+
+	for (int i = 0; i < queue->nrunning; i++)
+		running[i] = FullTransactionIdGetDatum(queue->running[i]);
+	values[0] = CStringGetTextDatum(queue->provider);
+	values[1] = FullTransactionIdGetDatum(queue->xmax);
+	values[2] = PointerGetDatum(construct_array(running, queue->nrunning,
+												XID8OID, sizeof(int64),
+												FLOAT8PASSBYVAL,
+												TYPALIGN_DOUBLE));
+	queue_plan(&plan, "SELECT " ENTRY_COLUMNS " FROM ("
+			   "SELECT * FROM provreq.request_pending"
+			   " WHERE created_xid >= $2 "
+			   "UNION ALL "
+			   "SELECT * FROM provreq.request_pending"
+			   " WHERE created_xid = ANY ($3)) AS news"
+			   " WHERE provider = $1 ORDER BY number",
+			   3, types);
+	visit_plan(plan, values, visitor, arg);
+}
+
+/* A 32-bit transaction id that is not in the future, with its epoch. */
+static FullTransactionId
+widen(TransactionId xid, FullTransactionId next)
+{
+	uint32		epoch = EpochFromFullTransactionId(next);
+
+	if (xid > XidFromFullTransactionId(next))
+		epoch--;
+	return FullTransactionIdFromEpochAndXid(epoch, xid);
+}
+
+/* Remembers what a snapshot could not see. */
+static void
+remember_snapshot(Queue *queue, Snapshot snapshot, FullTransactionId next)
+{
+	if (queue->running)
+		pfree(queue->running);
+	queue->running = MemoryContextAlloc(queue->context,
+										sizeof(FullTransactionId) *
+										(snapshot->xcnt + 1));
+	for (uint32 i = 0; i < snapshot->xcnt; i++)
+		queue->running[i] = widen(snapshot->xip[i], next);
+	queue->nrunning = (int) snapshot->xcnt;
+	queue->xmax = widen(snapshot->xmax, next);
+	queue->primed = true;
+}
+
+void
+queue_feed(Queue *queue, QueueVisitor visitor, void *arg)
+{
+	Snapshot	snapshot = GetTransactionSnapshot();
+	FullTransactionId next = ReadNextFullTransactionId();
+
+	PushActiveSnapshot(snapshot);
+	SPI_connect();
+	if (queue->primed)
+		feed_new(queue, visitor, arg);
+	else
+		feed_all(queue, visitor, arg);
+	SPI_finish();
+	remember_snapshot(queue, GetActiveSnapshot(), next);
+	PopActiveSnapshot();
+}
+
+int
+queue_read_after(Queue *queue, int64 number, int limit,
+				 QueueVisitor visitor, void *arg)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			types[3] = {TEXTOID, INT8OID, INT4OID};
+	Datum		values[3];
+	int			n;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	values[0] = CStringGetTextDatum(queue->provider);
+	values[1] = Int64GetDatum(number);
+	values[2] = Int32GetDatum(limit);
+	queue_plan(&plan, "SELECT " ENTRY_COLUMNS
+			   " FROM provreq.request_pending"
+			   " WHERE provider = $1 AND number > $2"
+			   " ORDER BY number LIMIT $3",
+			   3, types);
+	n = visit_plan(plan, values, visitor, arg);
+	SPI_finish();
+	PopActiveSnapshot();
+	return n;
+}
+
+void
+queue_read_before(Queue *queue, int64 number, QueueVisitor visitor, void *arg)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			types[2] = {TEXTOID, INT8OID};
+	Datum		values[2];
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	values[0] = CStringGetTextDatum(queue->provider);
+	values[1] = Int64GetDatum(number);
+	queue_plan(&plan, "SELECT " ENTRY_COLUMNS
+			   " FROM provreq.request_pending"
+			   " WHERE provider = $1 AND number < $2"
+			   " AND ordering_keys && (SELECT ordering_keys"
+			   " FROM provreq.request_pending WHERE number = $2)"
+			   " ORDER BY number",
+			   2, types);
+	visit_plan(plan, values, visitor, arg);
+	SPI_finish();
+	PopActiveSnapshot();
+}
+
+void
+queue_read_later(Queue *queue, TimestampTz from, TimestampTz to,
+				 QueueVisitor visitor, void *arg)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			types[3] = {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum		values[3];
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	values[0] = CStringGetTextDatum(queue->provider);
+	values[1] = TimestampTzGetDatum(from);
+	values[2] = TimestampTzGetDatum(to);
+	queue_plan(&plan, "SELECT " ENTRY_COLUMNS
+			   " FROM provreq.request_pending"
+			   " WHERE provider = $1 AND scheduled_date > $2"
+			   " AND scheduled_date <= $3"
+			   " AND scheduled_date > created_date ORDER BY number",
+			   3, types);
+	visit_plan(plan, values, visitor, arg);
+	SPI_finish();
+	PopActiveSnapshot();
+}
+
+TimestampTz
+queue_next_later(Queue *queue, TimestampTz after)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			types[2] = {TEXTOID, TIMESTAMPTZOID};
+	Datum		values[2];
+	TimestampTz next = 0;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	values[0] = CStringGetTextDatum(queue->provider);
+	values[1] = TimestampTzGetDatum(after);
+	queue_plan(&plan, "SELECT scheduled_date"
+			   " FROM provreq.request_pending"
+			   " WHERE provider = $1 AND scheduled_date > $2"
+			   " AND scheduled_date > created_date"
+			   " ORDER BY provider, scheduled_date LIMIT 1",
+			   2, types);
+	if (SPI_execute_plan(plan, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the next scheduled request");
+	if (SPI_processed > 0)
+	{
+		bool		isnull;
+
+		next = DatumGetTimestampTz(entry_column(0, 1, &isnull));
+	}
+	SPI_finish();
+	PopActiveSnapshot();
+	return next;
+}
+
+bool
+queue_prepared_exist(void)
+{
+	static SPIPlanPtr plan = NULL;
+	bool		exist;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	queue_plan(&plan, "SELECT 1 FROM pg_catalog.pg_prepared_xacts"
+			   " WHERE database = pg_catalog.current_database()", 0, NULL);
+	if (SPI_execute_plan(plan, NULL, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read pg_prepared_xacts");
+	exist = SPI_processed > 0;
+	SPI_finish();
+	PopActiveSnapshot();
+	return exist;
+}
