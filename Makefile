@@ -41,6 +41,8 @@ OBJS = \
 	src/inspect.o \
 	src/instant.o \
 	src/launcher.o \
+	src/new_id.o \
+	src/process.o \
 	src/profile.o \
 	src/provider.o \
 	src/provider_options.o \
@@ -49,8 +51,6 @@ OBJS = \
 	src/queue_create.o \
 	src/queue_feed.o \
 	src/queue_settle.o \
-	src/new_id.o \
-	src/process.o \
 	src/saved_plan.o \
 	src/schedule.o \
 	src/schedule_heap.o \
@@ -58,6 +58,10 @@ OBJS = \
 	src/schedule_store.o \
 	src/schedule_window.o \
 	src/sender.o \
+	src/sender_learn.o \
+	src/sender_settings.o \
+	src/sender_settle.o \
+	src/sender_take.o \
 	src/sender_work.o \
 	src/settings.o \
 	src/soap.o \
@@ -66,6 +70,7 @@ OBJS = \
 	src/supervisor.o \
 	src/values.o \
 	src/wake.o \
+	src/wake_start.o \
 	src/watch.o \
 	src/wire_text.o
 

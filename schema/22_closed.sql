@@ -155,13 +155,15 @@ BEGIN
 		AND pg_catalog.to_date(pg_catalog.right(c.relname, 7), 'YYYY_MM') < cut
 		ORDER BY 1
 	LOOP
+		EXECUTE pg_catalog.format('DELETE FROM provreq.request_secret s'
+			' USING provreq.%I p WHERE p.number = s.number', partition);
 		EXECUTE pg_catalog.format('DROP TABLE provreq.%I', partition);
 		RETURN NEXT partition;
 	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION provreq.drop_partitions(interval, boolean) IS
-'Drops the partitions of closed requests whose month ended longer ago than "keep", and returns their names. Less than 24 months must be forced. Nothing calls it by itself. Errors: 22004, 22023.';
+'Drops the partitions of closed requests whose month ended longer ago than "keep", with what request_secret has for them, and returns their names. Less than 24 months must be forced. Nothing calls it by itself. Errors: 22004, 22023.';
 
 /*
  * Where this database lives.  A dump carries it along, so that a restored or

@@ -131,3 +131,11 @@ SELECT pg_catalog.pg_extension_config_dump('provreq.product', '');
 SELECT pg_catalog.pg_extension_config_dump('provreq.installed_item', '');
 SELECT pg_catalog.pg_extension_config_dump('provreq.service_mapping', '');
 SELECT pg_catalog.pg_extension_config_dump('provreq.subscription_distributor', '');
+
+GRANT SELECT ON provreq.subscription, provreq.product, provreq.installed_item,
+	provreq.service_mapping, provreq.subscription_distributor
+	TO provreq_reader;
+GRANT INSERT, UPDATE, DELETE ON provreq.subscription, provreq.product,
+	provreq.installed_item, provreq.service_mapping,
+	provreq.subscription_distributor
+	TO provreq_admin;

@@ -191,7 +191,8 @@ parse_instant(const char *name, const char *value)
 	if (!instant_parse(value, &instant))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_DATETIME_FORMAT),
-				 errmsg("parameter \"%s\" is not a date", name),
+				 errmsg("parameter \"%s\" is not a date between the "
+						"years 1 and 9999", name),
 				 errhint("Write it as 2015-09-07T15:23:15.")));
 	if (TIMESTAMP_NOT_FINITE(instant))
 		ereport(ERROR,

@@ -73,8 +73,7 @@ identifier_field(const IdentifierKind *kind, const char *parameter,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("parameter \"%s\" must have the form field=value",
 						parameter),
-				 errhint("Valid fields of a %s are %s.",
-						 kind->noun, kind->fields_hint)));
+				 errhint("Valid fields are %s.", kind->fields_hint)));
 	name = pnstrdup(identifier, equals - identifier);
 	for (field = kind->fields; field->name != NULL; field++)
 	{
@@ -85,8 +84,7 @@ identifier_field(const IdentifierKind *kind, const char *parameter,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("parameter \"%s\" has unknown field \"%s\"",
 					parameter, complaint_text(name)),
-			 errhint("Valid fields of a %s are %s.",
-					 kind->noun, kind->fields_hint)));
+			 errhint("Valid fields are %s.", kind->fields_hint)));
 }
 
 /* Raises an error unless the value can be one of an identifier. */
@@ -179,10 +177,10 @@ check_item(const char *parameter, const char **columns,
 	if (strcmp(columns[5], classification) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("parameter \"%s\": installed item \"%s\" is not a %s",
+				 errmsg("parameter \"%s\": installed item \"%s\" is not %s",
 						parameter, complaint_text(columns[1]),
 						strcmp(classification, DIRECTORY_STB) == 0 ?
-						"STB" : "smartcard"),
+						"an STB" : "a smartcard"),
 				 errdetail("It is classified as %s.",
 						   complaint_text(columns[5]))));
 	if (strcmp(columns[6], "EFFECTIVE") != 0)

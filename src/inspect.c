@@ -171,6 +171,15 @@ append_head(StringInfo preview, const CasSettings *settings,
 	appendStringInfoChar(preview, '\n');
 }
 
+/* A text that ends with a line end, its own or ours. */
+static void
+append_body(StringInfo preview, const char *body)
+{
+	appendStringInfoString(preview, body);
+	if (preview->len > 0 && preview->data[preview->len - 1] != '\n')
+		appendStringInfoChar(preview, '\n');
+}
+
 /*
  * The messages as the current settings make them, or where the request has
  * been sent already, their head alone and then what went out.
@@ -196,9 +205,8 @@ append_messages(StringInfo preview, const PreviewRow *row,
 
 		append_head(preview, settings, message);
 		if (row->sent == NULL)
-			appendStringInfo(preview, "%s\n",
-							 wire_text_from_utf8(message->data,
-												 message->len));
+			append_body(preview, wire_text_from_utf8(message->data,
+													 message->len));
 	}
 }
 
@@ -233,7 +241,7 @@ provreq_preview(PG_FUNCTION_ARGS)
 	if (provider != NULL)
 		append_messages(&preview, row, provider, admin);
 	if (row->sent != NULL)
-		appendStringInfo(&preview, "%s\n", row->sent);
+		append_body(&preview, row->sent);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(preview.data, preview.len));
 }
 

@@ -150,18 +150,14 @@ instant_parse(const char *string, TimestampTz *instant)
 	return tm2timestamp(&tm, fsec, &zone, instant) == 0;
 }
 
-/*
- * The parts of an instant in UTC.  Raises an error where the year would not
- * have four digits.
- */
+/* The parts of an instant in UTC. */
 static void
 break_down(TimestampTz instant, struct pg_tm *tm, fsec_t *fsec)
 {
-	if (timestamp2tm(instant, NULL, tm, fsec, NULL, NULL) != 0 ||
-		tm->tm_year < 1 || tm->tm_year > 9999)
+	if (timestamp2tm(instant, NULL, tm, fsec, NULL, NULL) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("instant is outside of the years 1 to 9999")));
+				 errmsg("timestamp out of range")));
 }
 
 char *

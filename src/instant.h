@@ -19,10 +19,16 @@
  */
 extern bool instant_parse(const char *string, TimestampTz *instant);
 
-/* 2015-09-07T15:23:15Z in the current memory context; fractions are cut. */
+/*
+ * 2015-09-07T15:23:15Z in the current memory context; fractions are cut.  For
+ * what instant_parse gave.
+ */
 extern char *instant_to_seconds(TimestampTz instant);
 
-/* The same with six digits of a second: instant_parse gives it back. */
+/*
+ * The same with six digits of a second: instant_parse gives it back, or
+ * refuses it when it is outside of the years 1 to 9999.
+ */
 extern char *instant_to_microseconds(TimestampTz instant);
 
 #endif							/* PROVREQ_INSTANT_H */

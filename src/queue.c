@@ -32,7 +32,7 @@
 #include "utils/xid8.h"
 
 #include "queue.h"
-#include "queue_plan.h"
+#include "saved_plan.h"
 #include "values.h"
 #include "wake.h"
 
@@ -41,20 +41,6 @@ PG_FUNCTION_INFO_V1(provreq_requests_withdrawn);
 PG_FUNCTION_INFO_V1(provreq_installation_changed);
 
 bool		queue_in_sender = false;
-
-void
-queue_plan(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types)
-{
-	SPIPlanPtr	fresh;
-
-	if (*plan)
-		return;
-	fresh = SPI_prepare(sql, nargs, types);
-	if (fresh == NULL || SPI_keepplan(fresh) != 0)
-		elog(ERROR, "could not prepare a statement: %s",
-			 SPI_result_code_string(SPI_result));
-	*plan = fresh;
-}
 
 Queue *
 queue_open(const CasAdapter *adapter, const char *provider)
@@ -201,7 +187,7 @@ queue_take(Queue *queue, const int64 *numbers, int n)
 	SPI_connect();
 	values[0] = numbers_array(numbers, n);
 	values[1] = CStringGetTextDatum(queue->provider);
-	queue_plan(&plan, "SELECT " ROW_COLUMNS
+	saved_plan_get(&plan, "SELECT " ROW_COLUMNS
 			   " FROM pg_catalog.unnest($1) WITH ORDINALITY AS t (number, place)"
 			   " JOIN provreq.request_pending p ON p.number = t.number"
 			   " LEFT JOIN provreq.request_secret s ON s.number = p.number"
@@ -228,7 +214,7 @@ numbers_of_numbers(Queue *queue, SPIPlanPtr *plan, const char *sql,
 	SPI_connect();
 	values[0] = numbers_array(numbers, n);
 	values[1] = CStringGetTextDatum(queue->provider);
-	queue_plan(plan, sql, 2, types);
+	saved_plan_get(plan, sql, 2, types);
 	if (SPI_execute_plan(*plan, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for pending requests");
 	for (uint64 row = 0; row < SPI_processed; row++)
@@ -299,7 +285,7 @@ queue_attempt(Queue *queue, List *rows)
 	values[2] = CStringGetTextDatum(queue->provider);
 	values[3] = Int64GetDatum(queue->incarnation);
 	values[4] = TimestampTzGetDatum(now);
-	queue_plan(&plan, "INSERT INTO provreq.attempt"
+	saved_plan_get(&plan, "INSERT INTO provreq.attempt"
 			   " (number, attempt, provider, incarnation, started_date)"
 			   " SELECT number, attempt, $3, $4, $5"
 			   " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"

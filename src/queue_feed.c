@@ -25,7 +25,7 @@
 #include "utils/xid8.h"
 
 #include "queue.h"
-#include "queue_plan.h"
+#include "saved_plan.h"
 
 /* Rows that a cursor fetches at a time. */
 #define FETCH_ROWS 1000
@@ -130,7 +130,7 @@ feed_all(Queue *queue, QueueVisitor visitor, void *arg)
 	Datum		values[1];
 
 	values[0] = CStringGetTextDatum(queue->provider);
-	queue_plan(&plan, "SELECT " ENTRY_COLUMNS
+	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS
 			   " FROM provreq.request_pending"
 			   " WHERE provider = $1 ORDER BY number",
 			   1, types);
@@ -154,7 +154,7 @@ feed_new(Queue *queue, QueueVisitor visitor, void *arg)
 												XID8OID, sizeof(int64),
 												FLOAT8PASSBYVAL,
 												TYPALIGN_DOUBLE));
-	queue_plan(&plan, "SELECT " ENTRY_COLUMNS " FROM ("
+	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS " FROM ("
 			   "SELECT * FROM provreq.request_pending"
 			   " WHERE created_xid >= $2 "
 			   "UNION ALL "
@@ -223,7 +223,7 @@ queue_read_after(Queue *queue, int64 number, int limit,
 	values[0] = CStringGetTextDatum(queue->provider);
 	values[1] = Int64GetDatum(number);
 	values[2] = Int32GetDatum(limit);
-	queue_plan(&plan, "SELECT " ENTRY_COLUMNS
+	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS
 			   " FROM provreq.request_pending"
 			   " WHERE provider = $1 AND number > $2"
 			   " ORDER BY number LIMIT $3",
@@ -245,7 +245,7 @@ queue_read_before(Queue *queue, int64 number, QueueVisitor visitor, void *arg)
 	SPI_connect();
 	values[0] = CStringGetTextDatum(queue->provider);
 	values[1] = Int64GetDatum(number);
-	queue_plan(&plan, "SELECT " ENTRY_COLUMNS
+	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS
 			   " FROM provreq.request_pending"
 			   " WHERE provider = $1 AND number < $2"
 			   " AND ordering_keys && (SELECT ordering_keys"
@@ -270,7 +270,7 @@ queue_read_later(Queue *queue, TimestampTz from, TimestampTz to,
 	values[0] = CStringGetTextDatum(queue->provider);
 	values[1] = TimestampTzGetDatum(from);
 	values[2] = TimestampTzGetDatum(to);
-	queue_plan(&plan, "SELECT " ENTRY_COLUMNS
+	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS
 			   " FROM provreq.request_pending"
 			   " WHERE provider = $1 AND scheduled_date > $2"
 			   " AND scheduled_date <= $3"
@@ -293,7 +293,7 @@ queue_next_later(Queue *queue, TimestampTz after)
 	SPI_connect();
 	values[0] = CStringGetTextDatum(queue->provider);
 	values[1] = TimestampTzGetDatum(after);
-	queue_plan(&plan, "SELECT scheduled_date"
+	saved_plan_get(&plan, "SELECT scheduled_date"
 			   " FROM provreq.request_pending"
 			   " WHERE provider = $1 AND scheduled_date > $2"
 			   " AND scheduled_date > created_date"
@@ -320,7 +320,7 @@ queue_prepared_exist(void)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
-	queue_plan(&plan, "SELECT 1 FROM pg_catalog.pg_prepared_xacts"
+	saved_plan_get(&plan, "SELECT 1 FROM pg_catalog.pg_prepared_xacts"
 			   " WHERE database = pg_catalog.current_database()", 0, NULL);
 	if (SPI_execute_plan(plan, NULL, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read pg_prepared_xacts");

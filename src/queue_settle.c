@@ -19,7 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "queue.h"
-#include "queue_plan.h"
+#include "saved_plan.h"
 
 /* One array argument in the making. */
 typedef struct Column
@@ -189,7 +189,7 @@ close_requests(QueueOutcome **outcomes, int n)
 		types[i] = array_type_of(column->type);
 		values[i] = column_array(column);
 	}
-	queue_plan(&plan, "WITH o AS MATERIALIZED ("
+	saved_plan_get(&plan, "WITH o AS MATERIALIZED ("
 			   " SELECT * FROM ROWS FROM ("
 			   " pg_catalog.unnest($1), pg_catalog.unnest($2),"
 			   " pg_catalog.unnest($3), pg_catalog.unnest($4),"
@@ -294,7 +294,7 @@ keep_requests(QueueOutcome **outcomes, int n)
 		types[i] = array_type_of(column->type);
 		values[i] = column_array(column);
 	}
-	queue_plan(&plan, "WITH o AS MATERIALIZED ("
+	saved_plan_get(&plan, "WITH o AS MATERIALIZED ("
 			   " SELECT * FROM ROWS FROM ("
 			   " pg_catalog.unnest($1), pg_catalog.unnest($2),"
 			   " pg_catalog.unnest($3), pg_catalog.unnest($4),"
@@ -347,7 +347,7 @@ forget_attempts(QueueOutcome **outcomes, int n)
 	for (int i = 0; i < n; i++)
 		column_add(&numbers, Int64GetDatum(outcomes[i]->number), false);
 	values[0] = column_array(&numbers);
-	queue_plan(&plan, "DELETE FROM provreq.attempt WHERE number = ANY ($1)",
+	saved_plan_get(&plan, "DELETE FROM provreq.attempt WHERE number = ANY ($1)",
 			   1, types);
 	run(plan, values, "forgetting attempts");
 }
@@ -362,7 +362,7 @@ store_secret(const QueueOutcome *outcome)
 
 	values[0] = Int64GetDatum(outcome->number);
 	values[1] = CStringGetTextDatum(outcome->secret_request);
-	queue_plan(&plan, "UPDATE provreq.request_secret SET request = $2"
+	saved_plan_get(&plan, "UPDATE provreq.request_secret SET request = $2"
 			   " WHERE number = $1", 2, types);
 	run(plan, values, "storing a secret");
 }

@@ -40,3 +40,10 @@ saved_plan_make(const char *sql, int nargs, Oid *types)
 	plan_for_any_size(plan);
 	return plan;
 }
+
+void
+saved_plan_get(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types)
+{
+	if (*plan == NULL)
+		*plan = saved_plan_make(sql, nargs, types);
+}

@@ -17,4 +17,8 @@
  */
 extern SPIPlanPtr saved_plan_make(const char *sql, int nargs, Oid *types);
 
+/* The same at the first call; *plan is static in the caller, NULL at first. */
+extern void saved_plan_get(SPIPlanPtr *plan, const char *sql, int nargs,
+						   Oid *types);
+
 #endif							/* PROVREQ_SAVED_PLAN_H */

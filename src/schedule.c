@@ -183,6 +183,25 @@ schedule_next_time(Schedule *schedule, TimestampTz now)
 }
 
 bool
+schedule_next_stuck(const Schedule *schedule, uint32 *cursor, int64 *number)
+{
+	while (*cursor < schedule->by_number.nslots)
+	{
+		uint32		entry = schedule->by_number.slots[(*cursor)++];
+		const Entry *e;
+
+		if (entry == NONE)
+			continue;
+		e = entry_at(schedule, entry);
+		if (!e->held && e->heap != HEAP_RETRY)
+			continue;
+		*number = e->number;
+		return true;
+	}
+	return false;
+}
+
+bool
 schedule_knows(const Schedule *schedule, int64 number)
 {
 	return store_find(schedule, number) != NONE;

@@ -240,6 +240,14 @@ extern bool schedule_lookup_done(Schedule *schedule, int64 number);
  */
 extern TimestampTz schedule_next_time(Schedule *schedule, TimestampTz now);
 
+/*
+ * One after the other, the entries that nobody takes for now though they are
+ * due or held: held ones, and those that wait for not_before.  *cursor is 0
+ * for the first.  False at the end.
+ */
+extern bool schedule_next_stuck(const Schedule *schedule, uint32 *cursor,
+								int64 *number);
+
 extern bool schedule_knows(const Schedule *schedule, int64 number);
 extern bool schedule_is_in_flight(const Schedule *schedule, int64 number);
 extern void schedule_counts(const Schedule *schedule, ScheduleCounts *counts);

@@ -169,9 +169,12 @@ table_grow(Schedule *schedule, Table *table)
 	table->slots = store_alloc(schedule, table->nslots * sizeof(uint32));
 	for (i = 0; i < nold; i++)
 	{
-		if (old[i] != NONE)
-			table->slots[table_slot(schedule, table,
-									table_value(schedule, table, old[i]))] = old[i];
+		uint64		value;
+
+		if (old[i] == NONE)
+			continue;
+		value = table_value(schedule, table, old[i]);
+		table->slots[table_slot(schedule, table, value)] = old[i];
 	}
 	store_free(schedule, old, nold * sizeof(uint32));
 }

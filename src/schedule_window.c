@@ -71,15 +71,15 @@ goes_before_known(const Schedule *schedule, const Entry *e)
 
 	for (i = e->links; i != NONE; i = link_at(schedule, i)->sibling)
 	{
-		uint32		key = store_find_key(schedule,
-										 store_link_key(schedule,
-														link_at(schedule, i)));
+		uint64		value = store_link_key(schedule, link_at(schedule, i));
+		uint32		found = store_find_key(schedule, value);
+		const Key  *key = key_at(schedule, found);
 
-		if (key == NONE)
+		if (found == NONE)
 			continue;
 		/* one in flight at the head may come back to its own place */
-		if (link_entry(schedule, key_at(schedule, key)->tail)->number > e->number ||
-			link_entry(schedule, key_at(schedule, key)->head)->number > e->number)
+		if (link_entry(schedule, key->tail)->number > e->number ||
+			link_entry(schedule, key->head)->number > e->number)
 			return true;
 	}
 	return false;
@@ -147,12 +147,14 @@ must_check(const Schedule *schedule, const Entry *e)
 {
 	uint32		i;
 
-	if (!schedule->overflowing || e->number <= schedule->horizon || e->been_out)
+	if (!schedule->overflowing || e->number <= schedule->horizon ||
+		e->been_out)
 		return false;
 	for (i = e->links; i != NONE; i = link_at(schedule, i)->sibling)
 	{
-		if (filter_has(schedule, store_link_key(schedule, link_at(schedule, i))) &&
-			!is_covered(schedule, i))
+		uint64		value = store_link_key(schedule, link_at(schedule, i));
+
+		if (filter_has(schedule, value) && !is_covered(schedule, i))
 			return true;
 	}
 	return false;

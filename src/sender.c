@@ -215,82 +215,6 @@ move_bytes(Sender *sender)
 }
 
 /* ------------------------------------------------------------------------
- * Settings
- * ------------------------------------------------------------------------
- */
-static void
-drop_link(Sender *sender)
-{
-	sender->link = NULL;
-	sender->settings = NULL;
-	if (sender->settings_context)
-		MemoryContextDelete(sender->settings_context);
-	sender->settings_context = NULL;
-}
-
-/* Reads the settings and opens a link in a context of their own. */
-static void
-load_settings(Sender *sender, Provider *provider)
-{
-	MemoryContext context = AllocSetContextCreate(TopMemoryContext,
-												  "provreq settings",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	CasSettings *settings;
-
-	sender->settings_context = context;
-	settings = provider_settings(provider->serverid);
-	sender->link = provider->adapter->transport->open(settings);
-	sender->settings = settings;
-	breaker_init(&sender->breaker,
-				 (int) cas_option_int(settings, "retry_delay"),
-				 (int) cas_option_int(settings, "retry_delay_max"));
-	MemoryContextSwitchTo(old);
-}
-
-/* Gone, not effective, or renamed: this sender is not wanted any more. */
-static bool
-still_wanted(Sender *sender, const Provider *provider)
-{
-	return provider != NULL && provider->effective &&
-		strcmp(provider->name, sender->name) == 0;
-}
-
-/*
- * Follows a change of server, mapping or profile.  What is wrong with them
- * is logged, and the requests wait until it is put right.
- */
-static void
-reload(Sender *sender)
-{
-	drop_link(sender);
-	PG_TRY();
-	{
-		Provider   *provider;
-
-		process_begin();
-		provider = provider_find(sender->serverid);
-		if (still_wanted(sender, provider))
-			load_settings(sender, provider);
-		else
-			sender->stopping = sender->deliberate = true;
-		process_commit();
-	}
-	PG_CATCH();
-	{
-		HOLD_INTERRUPTS();
-		errcontext("loading the settings of provider \"%s\"", sender->name);
-		EmitErrorReport();
-		process_abort();
-		drop_link(sender);
-		RESUME_INTERRUPTS();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(TopMemoryContext);
-	sender->reload = false;
-}
-
-/* ------------------------------------------------------------------------
  * The loop
  * ------------------------------------------------------------------------
  */
@@ -303,8 +227,10 @@ heed_wakeups(Sender *sender)
 		sender->feed = true;
 	if (bits & WAKE_RELOAD)
 		sender->reload = true;
+	if (bits & WAKE_WITHDRAWN)
+		sender->withdrawn = true;
 	if (bits & WAKE_PREPARED)
-		sender->prepared = true;
+		sender->prepared = sender->withdrawn = true;
 	if (bits & WAKE_STOP)
 		sender->stopping = sender->deliberate = true;
 	if (ConfigReloadPending)
@@ -316,7 +242,35 @@ heed_wakeups(Sender *sender)
 		sender->stopping = true;
 }
 
-/* Whether to leave now: everything is answered and recorded, or it is time. */
+/* Patience is over: what has no answer yet is in doubt, and recorded so. */
+static void
+abandon_flights(Sender *sender, TimestampTz now)
+{
+	CasReply	none = {.status = CAS_NO_ANSWER};
+
+	none.failure = "the sender was stopped before an answer came";
+	for (uint32 slot = 0; slot < sender->nslots; slot++)
+	{
+		Flight	   *flight = sender->flights[slot];
+
+		if (flight == NULL)
+			continue;
+		for (int part = 0; part < flight->nparts; part++)
+			if (flight->parts[part].submitted &&
+				!flight->parts[part].answered)
+				decode_reply(sender, flight, part, &none);
+		flight_land(flight, sender->settings, now);
+		flight_landed(sender, flight);
+	}
+	sender->nsubmitted = 0;
+	sender->link = NULL;		/* closed with the settings' context */
+}
+
+/*
+ * Whether to leave now: everything is answered and recorded.  Answers are
+ * waited for as long as provreq.shutdown_grace says, locks half as long
+ * again.
+ */
 static bool
 stop_now(Sender *sender, TimestampTz now)
 {
@@ -326,10 +280,14 @@ stop_now(Sender *sender, TimestampTz now)
 	{
 		sender->stop_at = TimestampTzPlusMilliseconds(now,
 													  provreq_shutdown_grace);
+		sender->leave_at = TimestampTzPlusMilliseconds(sender->stop_at,
+													   provreq_shutdown_grace / 2 + 1000);
 		recall_outbox(sender, now);
 	}
+	if (now >= sender->stop_at && sender->nsubmitted > 0)
+		abandon_flights(sender, now);
 	return (sender->nsubmitted == 0 && sender->nlanded == 0) ||
-		now >= sender->stop_at;
+		now >= sender->leave_at;
 }
 
 static TimestampTz
@@ -344,7 +302,8 @@ sooner(TimestampTz a, TimestampTz b)
 static TimestampTz
 next_instant(Sender *sender, TimestampTz now)
 {
-	TimestampTz next = sender->stop_at;
+	TimestampTz next = sender->nsubmitted > 0 ? sender->stop_at :
+		sender->leave_at;
 	ScheduleCounts counts;
 
 	if (sender->pause_until > now)
@@ -421,7 +380,7 @@ turn(Sender *sender)
 	{
 		recall_outbox(sender, GetCurrentTimestamp());
 		if (sender->nsubmitted == 0 && sender->nlanded == sender->nlocked)
-			reload(sender);
+			sender_reload(sender);
 	}
 	if (sender_has_work(sender, GetCurrentTimestamp()))
 		sender_work(sender);
@@ -506,7 +465,7 @@ provreq_sender_main(Datum main_arg)
 	}
 	process_name("provreq sender", sender->name);
 	run(sender);
-	drop_link(sender);
+	sender_drop_link(sender);
 	if (sender->deliberate)
 		wake_leave();
 	proc_exit(0);

@@ -138,8 +138,6 @@ look_after_partitions(Supervisor *supervisor)
 static bool
 supervise(Supervisor *supervisor)
 {
-	bool		ok = true;
-
 	PG_TRY();
 	{
 		process_begin();
@@ -153,12 +151,13 @@ supervise(Supervisor *supervisor)
 		HOLD_INTERRUPTS();
 		EmitErrorReport();
 		process_abort();
+		MemoryContextSwitchTo(TopMemoryContext);
 		RESUME_INTERRUPTS();
-		ok = false;
+		return false;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(TopMemoryContext);
-	return ok;
+	return true;
 }
 
 static void

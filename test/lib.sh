@@ -233,7 +233,7 @@ copy_tree() {
 # Builds and installs into the private copy of the server; arguments go to
 # make.  The output is kept in $WORK/log/build.log.
 build_tree() {
-	as_user make -C "$TREE" -j"$(nproc)" "$@" >"$WORK/log/build.log" 2>&1 &&
+	as_user make -C "$TREE" -k -j"$(nproc)" "$@" >"$WORK/log/build.log" 2>&1 &&
 		as_user make -C "$TREE" install "$@" >>"$WORK/log/build.log" 2>&1
 }
 

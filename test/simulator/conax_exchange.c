@@ -22,6 +22,7 @@
 #include "park.h"
 
 #define MAX_BODY (1024 * 1024)
+#define TOO_LARGE 413			/* its name differs between releases */
 
 typedef struct Exchange
 {
@@ -254,7 +255,7 @@ decide(Exchange *exchange, struct MHD_Connection *connection,
 	exchange->received = now_us();
 	exchange->decided = true;
 	if (exchange->body.len > MAX_BODY)
-		reply_with_status(MHD_HTTP_PAYLOAD_TOO_LARGE, reply);
+		reply_with_status(TOO_LARGE, reply);
 	else if (check_headers(connection, url, method, reply) &&
 			 check_message(connection, url, &exchange->body, message, reply))
 	{

@@ -86,7 +86,8 @@ lift(Model *model)
 			{
 				Row		   *front = &model->rows[j];
 
-				if (front->in_flight || front->effective <= behind->effective ||
+				if (front->in_flight ||
+					front->effective <= behind->effective ||
 					!in_front(front, behind))
 					continue;
 				front->effective = behind->effective;
@@ -109,7 +110,8 @@ model_advance(Model *model, TimestampTz now)
 			continue;
 		if (row->scheduled <= now)
 			row->due = true;
-		if (row->due && !row->held && !row->in_flight && row->not_before <= now)
+		if (row->due && !row->held && !row->in_flight &&
+			row->not_before <= now)
 			row->not_before = 0;
 	}
 	lift(model);
@@ -177,7 +179,8 @@ model_next_time(const Model *model)
 		const Row  *row = &model->rows[i];
 		TimestampTz instant;
 
-		if (row->closed || !row->seen || (row->due && (row->held || row->in_flight)))
+		if (row->closed || !row->seen ||
+			(row->due && (row->held || row->in_flight)))
 			continue;
 		instant = row->due ? row->not_before : row->scheduled;
 		if (instant != 0 && (result == 0 || instant < result))

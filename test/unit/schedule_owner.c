@@ -37,7 +37,8 @@ new_number(Stream *stream)
 {
 	if (stream->ngaps > 0 && stream_random(stream, 5) == 0)
 		return stream->gaps[--stream->ngaps];
-	if (stream->ngaps < lengthof(stream->gaps) && stream_random(stream, 4) == 0)
+	if (stream->ngaps < lengthof(stream->gaps) &&
+		stream_random(stream, 4) == 0)
 		stream->gaps[stream->ngaps++] = stream->next_number++;
 	return stream->next_number++;
 }
@@ -52,7 +53,8 @@ stream_new_row(Stream *stream)
 	uint32		kind = stream_random(stream, 20);
 
 	while (nkeys-- > 0)
-		row->keys |= UINT64CONST(1) << stream_random(stream, stream->key_space);
+		row->keys |= UINT64CONST(1) <<
+			stream_random(stream, stream->key_space);
 	row->urgency = kind == 0 ? 0 : kind < 4 ? 1 : 2;
 	row->effective = row->urgency;
 	row->scheduled = stream->now - stream_random(stream, 3);
@@ -191,7 +193,8 @@ refill(Stream *stream)
 	{
 		const Row  *row = &stream->model.rows[i];
 
-		if (!row->closed && row->number > after && row->scheduled <= stream->now)
+		if (!row->closed && row->number > after &&
+			row->scheduled <= stream->now)
 			numbers[count++] = row->number;
 	}
 	stream->refills++;
@@ -316,7 +319,8 @@ owner_turn(Stream *stream)
 			break;
 	}
 	read_later(stream);
-	for (guard = 0; schedule_next_lookup(stream->schedule, stream->now, &number);
+	for (guard = 0;
+		 schedule_next_lookup(stream->schedule, stream->now, &number);
 		 guard++)
 	{
 		if (guard > 1000)

@@ -54,7 +54,8 @@ expected_take(Stream *stream, Row **expected)
 		if (!schedule_knows(stream->schedule, row->number))
 		{
 			if (row->effective < 2)
-				stream_fail(stream, "urgent one is not in memory", row->number);
+				stream_fail(stream, "urgent one is not in memory",
+							row->number);
 			continue;
 		}
 		for (at = count++; at > 0 && model_before(row, expected[at - 1]); at--)
@@ -297,6 +298,7 @@ void
 stream_start(Stream *stream, uint64 seed, bool windowed, bool long_one)
 {
 	static const int spaces[] = {1, 3, 8, 20, MODEL_KEYS};
+	uint32		filter_keys;
 	int			i;
 
 	memset(stream, 0, sizeof(*stream));
@@ -312,8 +314,9 @@ stream_start(Stream *stream, uint64 seed, bool windowed, bool long_one)
 	stream->few_rows = stream->max_rows <= 15;
 	if (windowed)
 		stream->window = 1 + stream_random(stream, 8);
-	stream->schedule = schedule_create(windowed ? stream->window : 1000000,
-									   stream_random(stream, 2) == 0 ? 1 : 100);
+	filter_keys = stream_random(stream, 2) == 0 ? 1 : 100;
+	stream->schedule =
+		schedule_create(windowed ? stream->window : 1000000, filter_keys);
 	if (windowed)
 		schedule_set_later_limit(stream->schedule, stream->limit);
 }

@@ -353,6 +353,28 @@ test_return(void)
 	schedule_free(schedule);
 }
 
+/* One that waits for a look-up says nothing about those before it. */
+static void
+test_unchecked(void)
+{
+	Schedule   *schedule = schedule_create(1, 1000);
+	ScheduleCounts counts;
+	int64		number;
+
+	offer_one(schedule, 1, 1, false, 1, 1);
+	offer_one(schedule, 500, 9, false, 1, 1);
+	offer_one(schedule, 900, 9, true, 1, 1);
+	offer_one(schedule, 800, 9, true, 1, 1);
+	schedule_counts(schedule, &counts);
+	ok(counts.unchecked == 2 && schedule_next_lookup(schedule, 1, &number) &&
+	   number == 800, "each needs a look-up while none is done");
+	offer_one(schedule, 1000, 9, true, 1, 1);
+	schedule_lookup_done(schedule, 900);
+	ok(!schedule_next_lookup(schedule, 1, &number) || number == 1000,
+	   "and the look-up of a later one serves those before it");
+	schedule_free(schedule);
+}
+
 /* What comes due while the schedule overflows goes to the table. */
 static void
 test_later_overflow(void)
@@ -400,6 +422,7 @@ main(int argc, char **argv)
 		test_heap_cost();
 		test_blocked();
 		test_return();
+		test_unchecked();
 		test_later_overflow();
 	}
 	ok(pg_shim_blocks() == 0, "nothing is left in memory");

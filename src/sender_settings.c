@@ -1,0 +1,89 @@
+/*-------------------------------------------------------------------------
+ *
+ * sender_settings.c
+ *		How a sender follows its server, user mapping and wire profile.
+ *
+ * Settings and link live in one memory context: dropping it closes all
+ * connections.  That is done only when nothing is in flight.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "process.h"
+#include "sender_private.h"
+
+void
+sender_drop_link(Sender *sender)
+{
+	sender->link = NULL;
+	sender->settings = NULL;
+	if (sender->settings_context)
+		MemoryContextDelete(sender->settings_context);
+	sender->settings_context = NULL;
+}
+
+/* Reads the settings and opens a link in a context of their own. */
+static void
+load_settings(Sender *sender, Provider *provider)
+{
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext,
+												  "provreq settings",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	CasSettings *settings;
+
+	sender->settings_context = context;
+	settings = provider_settings(provider->serverid);
+	sender->link = provider->adapter->transport->open(settings);
+	sender->settings = settings;
+	breaker_init(&sender->breaker,
+				 (int) cas_option_int(settings, "retry_delay"),
+				 (int) cas_option_int(settings, "retry_delay_max"));
+	MemoryContextSwitchTo(old);
+}
+
+/* Gone, not effective, or renamed: this sender is not wanted any more. */
+static bool
+still_wanted(Sender *sender, const Provider *provider)
+{
+	return provider != NULL && provider->effective &&
+		strcmp(provider->name, sender->name) == 0;
+}
+
+/*
+ * Follows a change of server, mapping or profile.  What is wrong with them
+ * is logged, and the requests wait until it is put right.
+ */
+void
+sender_reload(Sender *sender)
+{
+	sender_drop_link(sender);
+	PG_TRY();
+	{
+		Provider   *provider;
+
+		process_begin();
+		provider = provider_find(sender->serverid);
+		if (still_wanted(sender, provider))
+			load_settings(sender, provider);
+		else
+			sender->stopping = sender->deliberate = true;
+		process_commit();
+	}
+	PG_CATCH();
+	{
+		HOLD_INTERRUPTS();
+		errcontext("loading the settings of provider \"%s\"", sender->name);
+		EmitErrorReport();
+		process_abort();
+		sender_drop_link(sender);
+		RESUME_INTERRUPTS();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(TopMemoryContext);
+	sender->reload = false;
+}
