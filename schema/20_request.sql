@@ -89,6 +89,8 @@ CREATE TABLE provreq.request_closed_default
 CREATE INDEX request_pending_created_xid ON provreq.request_pending (created_xid);
 CREATE INDEX request_pending_later ON provreq.request_pending (provider, scheduled_date)
 	WHERE scheduled_date > created_date;
+CREATE INDEX request_pending_keys ON provreq.request_pending
+	USING gin (ordering_keys) WITH (fastupdate = off);
 CREATE INDEX request_pending_id ON provreq.request_pending (id);
 /*
  * What a pending request must not show to everybody: PINs.  Kept while the

@@ -87,7 +87,15 @@ BEGIN
 		' FOR EACH STATEMENT EXECUTE FUNCTION provreq.refuse_change()', name);
 	EXECUTE pg_catalog.format('GRANT SELECT ON provreq.%I TO provreq_reader', name);
 	PERFORM provreq.index_closed(('provreq.' || name)::regclass);
-	/* what the default partition has caught moves to its month */
+	/*
+	 * What the default partition has caught moves to its month.  A reader that
+	 * knows the old set of partitions must have ended before, and the next one
+	 * wait until there is the new set, or it would see those rows nowhere.
+	 */
+	IF EXISTS (SELECT FROM provreq.request_closed_default
+			WHERE closed_date >= from_date AND closed_date < to_date) THEN
+		LOCK TABLE provreq.request_closed IN ACCESS EXCLUSIVE MODE;
+	END IF;
 	EXECUTE pg_catalog.format('WITH moved AS (DELETE FROM provreq.request_closed_default'
 		' WHERE closed_date >= %L AND closed_date < %L RETURNING *)'
 		' INSERT INTO provreq.%I SELECT * FROM moved', from_date, to_date, name);

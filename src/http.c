@@ -7,6 +7,10 @@
  * it wants to be called.  The sockets go into an epoll set of the link's
  * own, and that set's descriptor is what the sender waits for.
  *
+ * Sockets of kept connections stay in the set: nobody asked for what arrives
+ * there, and libcurl would take it for the answer to the next message.  Such
+ * a connection is broken before anything else goes out on it.
+ *
  * An exchange goes from the free list to libcurl, from there to the finished
  * ones, and when it was returned by process it stays untouched until process
  * is called again.  There are twice as many as connections, so that those
@@ -18,6 +22,7 @@
 
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "held.h"
@@ -26,8 +31,11 @@
 #include "libpq/pqsignal.h"
 #include "wire_text.h"
 
-/* Sockets that are looked at in one go. */
-#define EVENTS 64
+/* Sockets that are looked at in one go: busy and kept ones at their most. */
+#define EVENTS 512
+
+/* In an event's data, beside the socket: its connection is kept, unused. */
+#define IDLE (UINT64CONST(1) << 32)
 
 typedef struct HttpLink
 {
@@ -81,23 +89,22 @@ watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 	HttpLink   *link = arg;
 	struct epoll_event event = {0};
 
+	event.data.u64 = (uint32) fd;
 	if (what == CURL_POLL_REMOVE)
 	{
-		(void) epoll_ctl(link->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+		/* closing it takes it out of the set by itself */
+		event.data.u64 |= IDLE;
+		event.events = EPOLLIN | EPOLLRDHUP;
+		(void) epoll_ctl(link->epoll_fd, EPOLL_CTL_MOD, fd, &event);
 		return 0;
 	}
-	event.data.fd = fd;
 	if (what != CURL_POLL_OUT)
 		event.events |= EPOLLIN;
 	if (what != CURL_POLL_IN)
 		event.events |= EPOLLOUT;
-	if (epoll_ctl(link->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
-				  fd, &event) != 0 &&
-		epoll_ctl(link->epoll_fd, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD,
-				  fd, &event) != 0)
+	if (epoll_ctl(link->epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0 &&
+		epoll_ctl(link->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
 		return -1;
-	if (known == NULL)
-		(void) curl_multi_assign(link->multi, fd, link);
 	return 0;
 }
 
@@ -264,8 +271,26 @@ curl_events(uint32 events)
 }
 
 /*
- * Lets libcurl work.  It may start a thread that resolves a name, which
- * inherits our signal mask: signals of the server are for the main thread.
+ * Something came on a kept connection: its end, or bytes that belong to no
+ * message.  What is there is thrown away and the socket shut down, which
+ * libcurl notices before it would use the connection again.
+ */
+static void
+break_connection(HttpLink *link, int fd)
+{
+	char		rubbish[4096];
+
+	(void) epoll_ctl(link->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+	(void) shutdown(fd, SHUT_RDWR);
+	while (recv(fd, rubbish, sizeof(rubbish), MSG_DONTWAIT) > 0)
+		;
+}
+
+/*
+ * Lets libcurl work, after kept connections that must not be used again were
+ * broken: any call of it may start what was submitted.  It may also start a
+ * thread that resolves a name, which inherits our signal mask: signals of the
+ * server are for the main thread.
  */
 static void
 drive(HttpLink *link)
@@ -278,9 +303,14 @@ drive(HttpLink *link)
 	sigprocmask(SIG_BLOCK, &BlockSig, &mask);
 	n = epoll_wait(link->epoll_fd, events, EVENTS, 0);
 	for (int i = 0; i < n; i++)
-		(void) curl_multi_socket_action(link->multi, events[i].data.fd,
-										curl_events(events[i].events),
-										&running);
+		if (events[i].data.u64 & IDLE)
+			break_connection(link, (int) (uint32) events[i].data.u64);
+	for (int i = 0; i < n; i++)
+		if ((events[i].data.u64 & IDLE) == 0)
+			(void) curl_multi_socket_action(link->multi,
+											(int) events[i].data.u64,
+											curl_events(events[i].events),
+											&running);
 	if (link->deadline >= 0 && link->deadline <= now_ms())
 	{
 		link->deadline = -1;
