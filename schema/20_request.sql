@@ -86,6 +86,12 @@ CREATE TABLE provreq.request_closed
 CREATE TABLE provreq.request_closed_default
 	PARTITION OF provreq.request_closed DEFAULT;
 
+/* Every row of it dies young: vacuum it early and without rest. */
+ALTER TABLE provreq.request_pending SET (
+	autovacuum_vacuum_scale_factor = 0.02,
+	autovacuum_vacuum_threshold = 5000,
+	autovacuum_vacuum_cost_delay = 0);
+
 CREATE INDEX request_pending_created_xid ON provreq.request_pending (created_xid);
 CREATE INDEX request_pending_later ON provreq.request_pending (provider, scheduled_date)
 	WHERE scheduled_date > created_date;
@@ -115,6 +121,10 @@ CREATE TABLE provreq.attempt (
 	sequence_number bigint NOT NULL
 		DEFAULT pg_catalog.nextval('provreq.sequence_number_seq'),
 	started_date timestamptz NOT NULL
+) WITH (
+	autovacuum_vacuum_scale_factor = 0.02,
+	autovacuum_vacuum_threshold = 5000,
+	autovacuum_vacuum_cost_delay = 0
 );
 
 ALTER TABLE provreq.request_closed ALTER created_xid DROP DEFAULT;

@@ -183,7 +183,7 @@ cas_option_int(const CasSettings *settings, const char *name)
 {
 	int			i = option_index(settings, name);
 	int			flags = settings->options[i].kind == CAS_OPTION_DURATION ?
-		GUC_UNIT_MS : 0;
+	GUC_UNIT_MS : 0;
 	int			number;
 
 	if (settings->values[i] == NULL ||

@@ -256,8 +256,10 @@ drops_check_digit(const ConaxProfile *profile, const char *name)
 	ListCell   *lc;
 
 	foreach(lc, profile->drop_check_digit)
+	{
 		if (strcmp(lfirst(lc), name) == 0)
 			return true;
+	}
 	return false;
 }
 
@@ -377,9 +379,12 @@ check_sets(const ConaxProfile *profile, const CasRequest *request)
 		ListCell   *lc;
 
 		foreach(lc, request->values)
-			if (name &&
-				strcmp(((const CasValue *) lfirst(lc))->name, name) == 0)
+		{
+			const CasValue *value = lfirst(lc);
+
+			if (name && strcmp(value->name, name) == 0)
 				n++;
+		}
 		if (n > profile->max_set)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

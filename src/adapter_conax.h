@@ -17,8 +17,8 @@ extern const CasOperation conax_operations[];
 /* A code of the CAS, a SOAP fault or an HTTP status, and what it means. */
 typedef struct ConaxCode
 {
-	const char *code;			/* "OK", "Client", "404", "4xx"; "*": all
-								 * that is not listed */
+	const char *code;			/* "OK", "Client", "404", "4xx"; "*": all that
+								 * is not listed */
 	CasVerdict	verdict;
 	bool		unreachable;
 	int			max_attempts;	/* 0: the provider's retry_limit */

@@ -159,8 +159,8 @@ response_text(Decoding *decoding)
 	return str;
 }
 
-static void
-append_members(StringInfo json, const List *data, const xmlNode *under);
+static void append_members(StringInfo json, const List *data,
+						   const xmlNode *under);
 
 /* One piece of the answer's data as a JSON value. */
 static void

@@ -10,65 +10,57 @@
 #include "adapter_conax.h"
 
 /*
- * Parameters that several operations have.  Initialisers, because the limits
- * of a text or the name under which an instant is kept differ.
+ * Name, kind, mandatory, stored name, least and greatest value or length,
+ * step, default.  Parameters that several operations have first.
  */
-#define SUBSCRIPTION(must) \
-	{.name = "subscription_identifier", .kind = CAS_SUBSCRIPTION, \
-	 .mandatory = (must)}
-#define SMARTCARD \
-	{.name = "smartcard_identifier", .kind = CAS_SMARTCARD, .mandatory = true}
-#define MESSAGE(length) \
-	{.name = "message", .kind = CAS_TEXT, .mandatory = true, \
-	 .min = 1, .max = (length)}
-#define SECONDS_TO_DISPLAY(seconds) \
-	{.name = "display_duration", .kind = CAS_INTEGER, \
-	 .min = 1, .max = 65535, .default_value = (seconds)}
+#define SUBSCRIPTION {"subscription_identifier", CAS_SUBSCRIPTION, true}
+#define OPTIONAL_SUBSCRIPTION {"subscription_identifier", CAS_SUBSCRIPTION}
+#define SMARTCARD {"smartcard_identifier", CAS_SMARTCARD, true}
+#define MESSAGE(length) {"message", CAS_TEXT, true, NULL, 1, (length)}
+#define DISPLAY_DURATION(seconds) \
+	{"display_duration", CAS_INTEGER, false, NULL, 1, 65535, 0, (seconds)}
 
-/* The name is misspelt where the interface was first written down. */
+/* The stored name is misspelt where the interface was first written down. */
 #define START_OF_INDICATION \
-	{.name = "start_indication_date_time", .kind = CAS_TIMESTAMP, \
-	 .stored_as = "star_indication_date_time"}
+	{"start_indication_date_time", CAS_TIMESTAMP, false, \
+	 "star_indication_date_time"}
 #define END {0}
 
 static const CasParameter change_subscriptions[] = {
-	SUBSCRIPTION(true),
-	{.name = "service_identifier", .kind = CAS_SERVICE, .mandatory = true},
+	SUBSCRIPTION,
+	{"service_identifier", CAS_SERVICE, true},
 	SMARTCARD,
-	{.name = "start_date", .kind = CAS_TIMESTAMP},
+	{"start_date", CAS_TIMESTAMP},
 	END
 };
 
 static const CasParameter create_pairing[] = {
-	SUBSCRIPTION(false),
-	{.name = "smartcard_set", .kind = CAS_SMARTCARD_CA_ID_SET,
-	.mandatory = true},
-	{.name = "stb_set", .kind = CAS_STB_CA_ID_SET, .mandatory = true},
+	OPTIONAL_SUBSCRIPTION,
+	{"smartcard_set", CAS_SMARTCARD_CA_ID_SET, true},
+	{"stb_set", CAS_STB_CA_ID_SET, true},
 	END
 };
 
 static const CasParameter add_to_existing_pairing[] = {
-	SUBSCRIPTION(false),
-	{.name = "smartcard_set", .kind = CAS_SMARTCARD_CA_ID_SET,
-	.mandatory = true},
-	{.name = "stb_set", .kind = CAS_STB_CA_ID_SET, .mandatory = true},
-	{.name = "existing_smartcard_ca_id", .kind = CAS_SMARTCARD_CA_ID,
-	.mandatory = true, .stored_as = "existing_smartcard_ca_id"},
+	OPTIONAL_SUBSCRIPTION,
+	{"smartcard_set", CAS_SMARTCARD_CA_ID_SET, true},
+	{"stb_set", CAS_STB_CA_ID_SET, true},
+	{"existing_smartcard_ca_id", CAS_SMARTCARD_CA_ID, true,
+	"existing_smartcard_ca_id"},
 	END
 };
 
 static const CasParameter default_pin[] = {
-	SUBSCRIPTION(true),
+	SUBSCRIPTION,
 	SMARTCARD,
 	END
 };
 
 /* How many digits a PIN has is for the profile to say. */
 static const CasParameter given_pin[] = {
-	SUBSCRIPTION(true),
+	SUBSCRIPTION,
 	SMARTCARD,
-	{.name = "pin", .kind = CAS_PIN, .mandatory = true,
-	.stored_as = "ca_pin", .min = 1, .max = 32},
+	{"pin", CAS_PIN, true, "ca_pin", 1, 32},
 	END
 };
 
@@ -78,18 +70,18 @@ static const CasParameter smartcard_only[] = {
 };
 
 static const CasParameter stb_only[] = {
-	{.name = "stb_identifier", .kind = CAS_STB, .mandatory = true},
+	{"stb_identifier", CAS_STB, true},
 	END
 };
 
 static const CasParameter fingerprint[] = {
 	SMARTCARD,
-	{.name = "display_date_time", .kind = CAS_TIMESTAMP},
-	SECONDS_TO_DISPLAY(NULL),
-	{.name = "position_x", .kind = CAS_INTEGER, .min = 0, .max = 65535},
-	{.name = "position_y", .kind = CAS_INTEGER, .min = 0, .max = 65535},
-	{.name = "height", .kind = CAS_INTEGER, .min = 0, .max = 65535},
-	{.name = "fingerprint_slot", .kind = CAS_INTEGER, .min = 0, .max = 65535},
+	{"display_date_time", CAS_TIMESTAMP},
+	DISPLAY_DURATION(NULL),
+	{"position_x", CAS_INTEGER, false, NULL, 0, 65535},
+	{"position_y", CAS_INTEGER, false, NULL, 0, 65535},
+	{"height", CAS_INTEGER, false, NULL, 0, 65535},
+	{"fingerprint_slot", CAS_INTEGER, false, NULL, 0, 65535},
 	END
 };
 
@@ -103,7 +95,7 @@ static const CasParameter mail_message[] = {
 static const CasParameter bark_message[] = {
 	SMARTCARD,
 	MESSAGE(129),
-	SECONDS_TO_DISPLAY("20"),
+	DISPLAY_DURATION("20"),
 	START_OF_INDICATION,
 	END
 };
@@ -111,11 +103,9 @@ static const CasParameter bark_message[] = {
 static const CasParameter repeating_bark_message[] = {
 	SMARTCARD,
 	MESSAGE(129),
-	SECONDS_TO_DISPLAY("20"),
-	{.name = "repetition_count", .kind = CAS_INTEGER, .mandatory = true,
-	.min = 1, .max = 65535},
-	{.name = "repetition_interval", .kind = CAS_INTEGER, .mandatory = true,
-	.min = 10, .max = 2550, .step = 10},
+	DISPLAY_DURATION("20"),
+	{"repetition_count", CAS_INTEGER, true, NULL, 1, 65535},
+	{"repetition_interval", CAS_INTEGER, true, NULL, 10, 2550, 10},
 	START_OF_INDICATION,
 	END
 };

@@ -19,6 +19,13 @@
 #include "storage/waiteventset.h"
 #endif
 
+/* Before the declaration of a function that does not return. */
+#if PG_VERSION_NUM >= 180000
+#define COMPAT_NORETURN pg_noreturn
+#else
+#define COMPAT_NORETURN pg_attribute_noreturn()
+#endif
+
 /* Our index in the array of all processes, good for finding our latch. */
 #if PG_VERSION_NUM >= 170000
 #define compat_my_proc_number() ((int) MyProcNumber)

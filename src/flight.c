@@ -25,25 +25,33 @@
  * ------------------------------------------------------------------------
  */
 
+/* Can the table show these bytes as text? */
+static bool
+is_printable(const CasMessage *message)
+{
+	if (wire_text_is_plain(message->data, message->len))
+		return true;
+	if (!pg_verify_mbstr(PG_UTF8, message->data, (int) message->len, true))
+		return false;
+	for (Size i = 0; i < message->len; i++)
+	{
+		unsigned char c = (unsigned char) message->data[i];
+
+		if ((c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7F)
+			return false;
+	}
+	return true;
+}
+
 /* Printable text as it is, anything else in hex. */
 static void
 append_message_text(StringInfo str, const CasMessage *message)
 {
-	bool		printable = pg_verify_mbstr(PG_UTF8, message->data,
-											(int) message->len, true);
-
-	for (Size i = 0; printable && i < message->len; i++)
-	{
-		unsigned char c = (unsigned char) message->data[i];
-
-		printable = (c >= 0x20 && c != 0x7f) || c == '\n' || c == '\r' ||
-			c == '\t';
-	}
 	if (str->len > 0)
 		appendStringInfoChar(str, '\n');
-	if (printable)
+	if (is_printable(message))
 		appendStringInfoString(str, wire_text_from_utf8(message->data,
-														 message->len));
+														message->len));
 	else
 		for (Size i = 0; i < message->len; i++)
 			appendStringInfo(str, "%02x", (unsigned char) message->data[i]);

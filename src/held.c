@@ -28,7 +28,7 @@ held_callback(void *arg)
 	held_release(arg);
 }
 
-Held *
+Held	   *
 held_new(HeldRelease release)
 {
 	Held	   *held = palloc0(sizeof(Held));
@@ -40,7 +40,7 @@ held_new(HeldRelease release)
 	return held;
 }
 
-void *
+void	   *
 held_keep(Held *held, void *handle, const char *what)
 {
 	if (handle == NULL)
@@ -62,7 +62,7 @@ held_release(Held *held)
 		held->release(handle);
 }
 
-/* Descriptors are kept plus one, so that 0 is one of them and NULL is none. */
+/* Descriptors are kept plus one: 0 is one of them, and NULL is none. */
 static void
 close_descriptor(void *handle)
 {
@@ -70,7 +70,7 @@ close_descriptor(void *handle)
 	ReleaseExternalFD();
 }
 
-Held *
+Held	   *
 held_new_descriptor(void)
 {
 	return held_new(close_descriptor);

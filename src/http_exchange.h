@@ -25,7 +25,7 @@ typedef struct HttpExchange
 	Size		body_len;
 	Size		body_room;
 	Size		body_taken;		/* so much was handed to libcurl */
-	bool		body_asked;		/* libcurl asked for it: bytes may have left */
+	bool		body_asked;		/* libcurl asked for it: it may have left */
 	char	   *answer;
 	Size		answer_len;
 	Size		answer_room;

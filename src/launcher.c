@@ -90,19 +90,22 @@ static bool
 look_at_databases(List **seen, MemoryContext context)
 {
 	List	   *now = database_oids(context);
+	List	   *known = wake_supervisor_databases();
 	bool		room = true;
 	ListCell   *lc;
 
-	foreach(lc, wake_supervisor_databases())
+	foreach(lc, known)
 		if (!list_member_oid(now, lfirst_oid(lc)))
 			wake_stop(WORKER_SUPERVISOR, lfirst_oid(lc), InvalidOid);
-	foreach(lc, list_copy(now))
+	foreach(lc, now)
 		if (!list_member_oid(*seen, lfirst_oid(lc)) &&
 			!wake_want(WORKER_SUPERVISOR, lfirst_oid(lc), InvalidOid))
 		{
-			now = list_delete_oid(now, lfirst_oid(lc));
+			now = foreach_delete_current(now, lc);
 			room = false;
 		}
+	list_free(known);
+	list_free(*seen);
 	*seen = now;
 	return room;
 }

@@ -38,7 +38,7 @@ profile_error(const ProfileNode *node, const char *hint,
 			 hint ? errhint("%s", hint) : 0));
 }
 
-char *
+char	   *
 profile_words(const char *const *words)
 {
 	StringInfoData str;
@@ -145,7 +145,7 @@ profile_require(const ProfileNode *object, const char *name)
 	return node;
 }
 
-List *
+List	   *
 profile_members(const ProfileNode *object)
 {
 	JsonbIterator *it = JsonbIteratorInit(object_of(object));
@@ -164,7 +164,7 @@ profile_members(const ProfileNode *object)
 	return members;
 }
 
-List *
+List	   *
 profile_elements(const ProfileNode *array)
 {
 	List	   *elements = NIL;
@@ -225,14 +225,15 @@ profile_boolean(const ProfileNode *node)
 int64
 profile_integer(const ProfileNode *node, int64 min, int64 max)
 {
+	Datum		datum;
 	char	   *digits;
 	char	   *end;
 	int64		number;
 
 	if (node->value.type != jbvNumeric)
 		wrong_kind(node, "a whole number");
-	digits = DatumGetCString(DirectFunctionCall1(numeric_out,
-											   NumericGetDatum(node->value.val.numeric)));
+	datum = NumericGetDatum(node->value.val.numeric);
+	digits = DatumGetCString(DirectFunctionCall1(numeric_out, datum));
 	errno = 0;
 	number = strtoll(digits, &end, 10);
 	if (errno != 0 || *end != '\0' || number < min || number > max)

@@ -17,6 +17,7 @@
 #ifndef PROVREQ_PROFILE_H
 #define PROVREQ_PROFILE_H
 
+#include "compat.h"
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
@@ -73,8 +74,9 @@ extern char *profile_words(const char *const *words);
  * Raises the error "wire profile: <path>: <message>".  The hint is a whole
  * sentence, or NULL.
  */
-extern void profile_error(const ProfileNode *node, const char *hint,
-						  const char *message,...)
-			pg_attribute_printf(3, 4) pg_attribute_noreturn();
+COMPAT_NORETURN extern void profile_error(const ProfileNode *node,
+										  const char *hint,
+										  const char *message,...)
+			pg_attribute_printf(3, 4);
 
 #endif							/* PROVREQ_PROFILE_H */

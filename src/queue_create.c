@@ -143,7 +143,7 @@ push_nulls(JsonbParseState **state, const NewRequest *request)
 	}
 }
 
-/* All values, the secret ones masked; or only the secret ones, as they are. */
+/* All values, secrets masked; or the secret ones alone, as they are. */
 static Jsonb *
 values_to_json(const NewRequest *request, bool secrets)
 {

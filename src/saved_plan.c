@@ -14,7 +14,7 @@
 
 #include "saved_plan.h"
 
-/* Makes the plan of a kept statement while scans of all rows are discouraged. */
+/* Plans a kept statement while scans of whole tables are discouraged. */
 static void
 plan_for_any_size(SPIPlanPtr plan)
 {

@@ -109,7 +109,7 @@ extern void sender_drop_link(Sender *sender);
 /* sender_settle.c: what landed is recorded; after the commit, forgotten. */
 extern void work_settle(Sender *sender, Work *work);
 extern void work_settled(Sender *sender, Work *work);
-extern void work_settle_failed(Work *work);
+extern void work_settle_failed(Sender *sender, Work *work);
 
 /* sender_learn.c: what is new in the table, and what was left unfinished. */
 extern void work_learn(Sender *sender, Work *work, TimestampTz now);

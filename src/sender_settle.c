@@ -122,7 +122,7 @@ work_settled(Sender *sender, Work *work)
 		flight_free(work->settled[i]);
 	}
 	sender->landed_since = GetCurrentTimestamp();
-	if (sender->careful && sender->nlanded > 0)
+	if (sender->careful && work->noutcomes > 0 && sender->nlanded > 0)
 		return;
 	sender->careful = false;
 	sender->nlocked = sender->nlanded;
@@ -130,14 +130,19 @@ work_settled(Sender *sender, Work *work)
 		TimestampTzPlusMilliseconds(sender->landed_since, LOCKED_DELAY);
 }
 
-/* An outcome that failed all alone loses the texts that may be the cause. */
+/*
+ * An outcome that failed all alone loses the texts that may be the cause, and
+ * lets others go first.
+ */
 void
-work_settle_failed(Work *work)
+work_settle_failed(Sender *sender, Work *work)
 {
 	QueueOutcome *outcome;
 
 	if (work->noutcomes != 1 || work->settled[0] == NULL)
 		return;
+	dlist_delete(&work->settled[0]->node);
+	dlist_push_tail(&sender->landed, &work->settled[0]->node);
 	outcome = &work->settled[0]->outcome;
 	outcome->cas.response = NULL;
 	outcome->cas.response_data = NULL;

@@ -28,6 +28,9 @@
 /* A unit of work that failed is tried again after this, ms. */
 #define ERROR_DELAY 1000
 
+/* A row that failed all alone is left for so much longer, ms. */
+#define QUARANTINE_DELAY 60000
+
 int
 sender_room(Sender *sender, TimestampTz now)
 {
@@ -171,14 +174,17 @@ work_failed(Sender *sender, Work *work, const ErrorData *error)
 	TimestampTz again = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 													locked ? LOCKED_DELAY :
 													ERROR_DELAY);
+	TimestampTz taken_again = again;
 
+	if (!locked && work->ntaken == 1)
+		taken_again = TimestampTzPlusMilliseconds(again, QUARANTINE_DELAY);
 	for (int i = 0; i < work->ntaken; i++)
-		schedule_return(sender->schedule, work->taken[i], again);
+		schedule_return(sender->schedule, work->taken[i], taken_again);
 	sender->feed = sender->withdrawn = true;
 	if (!locked)
 	{
 		if (sender->careful)
-			work_settle_failed(work);
+			work_settle_failed(sender, work);
 		sender->careful = true;
 		sender->pause_until = again;
 	}

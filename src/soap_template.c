@@ -17,6 +17,7 @@
 #include "lib/stringinfo.h"
 #include "soap.h"
 
+#define XML_DECLARATION "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
 #define SOAP_ENVELOPE_NAMESPACE "http://schemas.xmlsoap.org/soap/envelope/"
 
 /* An attribute or the declaration of a namespace. */
@@ -89,7 +90,7 @@ compile_attributes(TemplateNode *node, const xmlNode *element,
 	for (const xmlAttr *attr = element->properties; attr; attr = attr->next)
 	{
 		const char *value = attr->children && attr->children->content ?
-			(const char *) attr->children->content : "";
+		(const char *) attr->children->content : "";
 
 		if (is_template_namespace(attr->ns))
 			node->keep = strcmp(value, "true") == 0;
@@ -191,7 +192,7 @@ soap_template(const char *xml, const char **why)
 	return template->root ? template : NULL;
 }
 
-List *
+List	   *
 soap_template_names(const SoapTemplate *template)
 {
 	return template->names;
@@ -247,8 +248,10 @@ is_present(const Writing *writing, const TemplateNode *node)
 	if (node->children == NIL || node->keep)
 		return true;
 	foreach(lc, node->children)
+	{
 		if (is_present(writing, lfirst(lc)))
 			return true;
+	}
 	return false;
 }
 
@@ -269,6 +272,13 @@ start_element(Writing *writing, const TemplateNode *node)
 	}
 }
 
+/* Escapes what has to be. */
+static void
+write_string(Writing *writing, const char *str)
+{
+	check(writing, xmlTextWriterWriteString(writing->writer, xml(str)));
+}
+
 static void
 end_element(Writing *writing)
 {
@@ -286,8 +296,7 @@ write_placeholder(Writing *writing, const TemplateNode *node)
 		if (strcmp(writing->fields[i].name, node->placeholder) != 0)
 			continue;
 		start_element(writing, node);
-		check(writing, xmlTextWriterWriteString(writing->writer,
-												xml(writing->fields[i].value)));
+		write_string(writing, writing->fields[i].value);
 		end_element(writing);
 		written = true;
 	}
@@ -310,11 +319,12 @@ write_node(Writing *writing, const TemplateNode *node)
 	}
 	start_element(writing, node);
 	if (node->content)
-		check(writing, xmlTextWriterWriteString(writing->writer,
-												xml(node->content)));
+		write_string(writing, node->content);
 	foreach(lc, node->children)
+	{
 		if (is_present(writing, lfirst(lc)))
 			write_node(writing, lfirst(lc));
+	}
 	end_element(writing);
 }
 
@@ -323,8 +333,7 @@ write_envelope(Writing *writing, const SoapTemplate *template)
 {
 	xmlTextWriter *writer = writing->writer;
 
-	check(writing, xmlTextWriterWriteRaw(writer,
-										 xml("<?xml version=\"1.0\" encoding=\"UTF-8\"?>")));
+	check(writing, xmlTextWriterWriteRaw(writer, xml(XML_DECLARATION)));
 	check(writing, xmlTextWriterStartElement(writer, xml("soap:Envelope")));
 	check(writing, xmlTextWriterWriteAttribute(writer, xml("xmlns:soap"),
 											   xml(SOAP_ENVELOPE_NAMESPACE)));
@@ -345,7 +354,7 @@ release_buffer(void *handle)
 	xmlBufferFree(handle);
 }
 
-char *
+char	   *
 soap_write(const SoapTemplate *template, const SoapField *fields,
 		   int nfields, Size *len)
 {

@@ -180,7 +180,11 @@ heed_wakeups(Supervisor *supervisor)
 static bool
 may_leave(const Supervisor *supervisor)
 {
-	return !supervisor->present && wake_sender_oids(MyDatabaseId) == NIL;
+	List	   *senders = wake_sender_oids(MyDatabaseId);
+	bool		alone = senders == NIL;
+
+	list_free(senders);
+	return !supervisor->present && alone;
 }
 
 /* How long to wait, given what starting senders asked for. */

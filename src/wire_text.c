@@ -77,14 +77,32 @@ server_text(const char *utf8)
 	return result ? result : foreign_characters_replaced(utf8);
 }
 
-char *
+bool
+wire_text_is_plain(const char *data, Size len)
+{
+	bool		plain = true;
+
+	/* no early end: so the compiler can look at many bytes at once */
+	for (Size i = 0; i < len; i++)
+	{
+		unsigned char c = (unsigned char) data[i];
+
+		plain &= (c >= ' ' && c < 0x7F) || c == '\t' || c == '\n' || c == '\r';
+	}
+	return plain;
+}
+
+char	   *
 wire_text_from_utf8(const char *data, Size len)
 {
 	const unsigned char *p = (const unsigned char *) data;
 	const unsigned char *end = p + len;
-	char	   *result = palloc(len + 1);
-	char	   *out = result;
+	char	   *result;
+	char	   *out;
 
+	if (wire_text_is_plain(data, len))
+		return pnstrdup(data, len);
+	out = result = palloc(len + 1);
 	while (p < end)
 	{
 		int			width = pg_utf_mblen(p);

@@ -19,6 +19,9 @@ extern const char *wire_text_to_utf8(const char *server_text);
 /* Can XML 1.0 carry every character of this valid UTF-8 text? */
 extern bool wire_text_fits_xml(const char *utf8);
 
+/* Nothing but printable ASCII, line ends and tabs? */
+extern bool wire_text_is_plain(const char *data, Size len);
+
 /*
  * What came from outside as a text that can be stored: whatever is not valid
  * UTF-8 or has no form in the server's encoding becomes a question mark,
