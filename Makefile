@@ -75,7 +75,17 @@ OBJS = \
 	src/wire_text.o
 
 # The tests of sql/ in the order in which they run
-REGRESS =
+REGRESS = \
+	setup \
+	directory \
+	conax \
+	conax_errors \
+	show \
+	list \
+	preview \
+	teardown
+# The tests count characters
+REGRESS_OPTS = --encoding=UTF8
 
 # The directory of this file: srcdir is known only after the include below
 HERE := $(dir $(firstword $(MAKEFILE_LIST)))

@@ -88,10 +88,12 @@ BEGIN
 	EXECUTE pg_catalog.format('GRANT SELECT ON provreq.%I TO provreq_reader', name);
 	PERFORM provreq.index_closed(('provreq.' || name)::regclass);
 	/*
-	 * What the default partition has caught moves to its month.  A reader that
-	 * knows the old set of partitions must have ended before, and the next one
-	 * wait until there is the new set, or it would see those rows nowhere.
+	 * What the default partition has caught moves to its month, and nothing may
+	 * be closed meanwhile.  A reader that knows the old set of partitions must
+	 * have ended before, and the next one wait until there is the new set, or
+	 * it would see those rows nowhere.
 	 */
+	LOCK TABLE provreq.request_closed IN SHARE ROW EXCLUSIVE MODE;
 	IF EXISTS (SELECT FROM provreq.request_closed_default
 			WHERE closed_date >= from_date AND closed_date < to_date) THEN
 		LOCK TABLE provreq.request_closed IN ACCESS EXCLUSIVE MODE;

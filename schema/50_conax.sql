@@ -209,7 +209,7 @@ CREATE FUNCTION provreq.conax_display_fingerprint(
 	position_x integer DEFAULT NULL,
 	position_y integer DEFAULT NULL,
 	height integer DEFAULT NULL,
-	fingerprint_slot integer DEFAULT NULL,
+	fingerprint_slot text DEFAULT NULL,
 	process_immediately boolean DEFAULT false,
 	scheduled_date timestamptz DEFAULT NULL,
 	priority text DEFAULT 'REGULAR',
@@ -223,7 +223,7 @@ CREATE FUNCTION provreq.conax_display_fingerprint(
 	LANGUAGE c VOLATILE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION provreq.conax_display_fingerprint IS
-'Shows a fingerprint on the screen of a smartcard''s viewer (DISPLAY_FINGERPRINT). display_date_time: when, default at once; display_duration: seconds, 1 to 65535; position_x, position_y, height, fingerprint_slot: in the system''s own units, 0 to 65535. The smartcard must be effective and classified as SMARTCARD. Documented type and parameters; the function and the limits are ours.';
+'Shows a fingerprint on the screen of a smartcard''s viewer (DISPLAY_FINGERPRINT). display_date_time: when, default at once; display_duration: seconds, 1 to 65535; position_x, position_y, height: in the system''s own units, 0 to 65535; fingerprint_slot: at most 64 characters. The smartcard must be effective and classified as SMARTCARD. Documented type and parameters; the function and the limits are ours.';
 GRANT EXECUTE ON FUNCTION provreq.conax_display_fingerprint TO provreq_operator;
 
 CREATE FUNCTION provreq.conax_send_mail_message(

@@ -18,7 +18,7 @@ SELECT type, ordering_keys, parameters FROM provreq.conax_reset_pin_to_given_val
 SELECT type, ordering_keys, parameters, subscription_id FROM provreq.conax_get_active_subscriptions('serial_number=smrt20000054');
 SELECT type, ordering_keys, parameters FROM provreq.conax_get_pairing_status_for_card('serial_number=smrt20000054');
 SELECT type, ordering_keys, parameters, subscription_id FROM provreq.conax_get_pairing_status_for_pairing_module('serial_number=stb-1');
-SELECT type, ordering_keys, parameters FROM provreq.conax_display_fingerprint('serial_number=smrt20000054', '2030-01-02 03:04:05+00', 10, 1, 2, 3, 4);
+SELECT type, ordering_keys, parameters FROM provreq.conax_display_fingerprint('serial_number=smrt20000054', '2030-01-02 03:04:05+00', 10, 1, 2, 3, 'A4');
 SELECT type, ordering_keys, parameters FROM provreq.conax_send_mail_message('serial_number=smrt20000054', 'Καλημέρα <b>&amp;', '2030-01-02 03:04:05+00');
 SELECT type, ordering_keys, parameters FROM provreq.conax_send_bark_message('serial_number=smrt20000054', 'Hello');
 SELECT type, ordering_keys, parameters FROM provreq.conax_send_bark_message('serial_number=smrt20000054', 'Hello', 65535, '2030-01-02 03:04:05.999999+00');
@@ -141,8 +141,10 @@ $$;
 BEGIN;
 SAVEPOINT s;
 INSERT INTO provreq.installed_item (serial_number, classification, ca_id) VALUES ('fleeting', 'SMARTCARD', '000000000082');
-SELECT outcome($$SELECT provreq.conax_get_active_subscriptions('serial_number=fleeting', priority => 'LOW')$$);
-SELECT parameters FROM provreq.conax_get_active_subscriptions('serial_number=fleeting');
+SAVEPOINT t;
+INSERT INTO provreq.installed_item (serial_number, classification, ca_id) VALUES ('more fleeting', 'SMARTCARD', '000000000090');
+ROLLBACK TO t;
+SELECT outcome($$SELECT provreq.conax_get_active_subscriptions('serial_number=fleeting', provider => 'nowhere')$$);
 ROLLBACK TO s;
 SELECT outcome($$SELECT provreq.conax_get_active_subscriptions('serial_number=fleeting')$$);
 ROLLBACK;
@@ -153,6 +155,9 @@ UPDATE provreq.service_mapping SET service_ca_id = '1001'
 CREATE SERVER regress_conax_2 FOREIGN DATA WRAPPER conax_web_services OPTIONS (url 'https://127.0.0.1:1');
 SELECT provider FROM provreq.conax_get_active_subscriptions('serial_number=smrt20000055');
 SELECT provider FROM provreq.conax_get_active_subscriptions('serial_number=smrt20000054', provider => 'regress_conax_2');
+SELECT r.provider FROM unnest(ARRAY['regress_conax', 'regress_conax_2', NULL]) AS p (provider),
+	provreq.conax_get_active_subscriptions(CASE WHEN p.provider IS NULL THEN 'serial_number=smrt20000055' ELSE 'serial_number=smrt20000054' END,
+		provider => p.provider) AS r;
 SELECT provider FROM provreq.conax_create_pairing('{smartcard_ca_id=000000000025}', '{stb_ca_id=THMOD001-10002}');
 SELECT outcome($$SELECT provreq.conax_get_active_subscriptions('serial_number=smrt20000054')$$);
 SELECT outcome($$SELECT provreq.conax_get_active_subscriptions('serial_number=smrt20000055', provider => 'regress_conax_2')$$);

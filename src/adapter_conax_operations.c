@@ -81,7 +81,7 @@ static const CasParameter fingerprint[] = {
 	{"position_x", CAS_INTEGER, false, NULL, 0, 65535},
 	{"position_y", CAS_INTEGER, false, NULL, 0, 65535},
 	{"height", CAS_INTEGER, false, NULL, 0, 65535},
-	{"fingerprint_slot", CAS_INTEGER, false, NULL, 0, 65535},
+	{"fingerprint_slot", CAS_TEXT, false, NULL, 1, 64},
 	END
 };
 

@@ -311,7 +311,7 @@ next_instant(Sender *sender, TimestampTz now)
 	if (sender->nlocked > 0)
 		next = sooner(next, sender->locked_until);
 	if (sender->nlanded > sender->nlocked)
-		next = sooner(next, now + 3 * 1000);
+		next = sooner(next, sender_settle_time(sender));
 	if (sender->stopping)
 		return next;
 	next = sooner(next, schedule_next_time(sender->schedule, now));
@@ -416,7 +416,8 @@ run(Sender *sender)
 		report_state(sender);
 		(void) WaitEventSetWait(set, wait_time(sender), &event, 1, event_name);
 	}
-	FreeWaitEventSet(set);
+	if (set)
+		FreeWaitEventSet(set);
 }
 
 /* A sender with nothing in it; NULL when its provider is not wanted. */

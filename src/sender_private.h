@@ -131,6 +131,9 @@ extern int	sender_room(Sender *sender, TimestampTz now);
 /* Requests that may be taken now. */
 extern int	sender_take_room(Sender *sender, TimestampTz now);
 
+/* When outcomes that landed are to be recorded at the latest. */
+extern TimestampTz sender_settle_time(const Sender *sender);
+
 /* Are scheduled requests near enough to be read? */
 extern bool sender_wants_later(const Sender *sender, TimestampTz now);
 

@@ -22,8 +22,12 @@
 #include "settings.h"
 #include "wake.h"
 
-/* How long outcomes may wait for company before they are recorded, ms. */
+/*
+ * How long outcomes may wait for company before they are recorded, in ms:
+ * while there is enough to send, and while requests wait for their outcome.
+ */
 #define SETTLE_DELAY 3
+#define SETTLE_DELAY_STARVING 1
 
 /* A unit of work that failed is tried again after this, ms. */
 #define ERROR_DELAY 1000
@@ -77,6 +81,16 @@ wants_take(Sender *sender, TimestampTz now)
 		room >= provreq_batch_size / 2;
 }
 
+TimestampTz
+sender_settle_time(const Sender *sender)
+{
+	if (sender->nsubmitted == 0 && sender->noutbox == 0)
+		return sender->landed_since;
+	return TimestampTzPlusMilliseconds(sender->landed_since,
+									   sender->noutbox == 0 ?
+									   SETTLE_DELAY_STARVING : SETTLE_DELAY);
+}
+
 static bool
 wants_settle(Sender *sender, TimestampTz now)
 {
@@ -86,8 +100,7 @@ wants_settle(Sender *sender, TimestampTz now)
 		return true;
 	if (fresh == 0)
 		return false;
-	return fresh >= provreq_batch_size || sender->noutbox == 0 ||
-		now >= TimestampTzPlusMilliseconds(sender->landed_since, SETTLE_DELAY);
+	return fresh >= provreq_batch_size || now >= sender_settle_time(sender);
 }
 
 bool

@@ -87,7 +87,8 @@ wire_text_is_plain(const char *data, Size len)
 	{
 		unsigned char c = (unsigned char) data[i];
 
-		plain &= (c >= ' ' && c < 0x7F) || c == '\t' || c == '\n' || c == '\r';
+		plain &= (c >= ' ' && c < 0x7F) || c == '\t' || c == '\n' ||
+			c == '\r';
 	}
 	return plain;
 }

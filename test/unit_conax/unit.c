@@ -19,7 +19,7 @@ PG_MODULE_MAGIC;
 PG_FUNCTION_INFO_V1(unit_conax);
 PG_FUNCTION_INFO_V1(unit_latin);
 
-static FILE *tap;
+static FILE * tap;
 
 bool
 ok(bool passed, const char *name,...)
@@ -39,7 +39,7 @@ bool
 is(const char *got, const char *expected, const char *name)
 {
 	bool		same = got && expected ? strcmp(got, expected) == 0 :
-		got == expected;
+	got == expected;
 
 	if (!ok(same, "%s", name))
 		fprintf(tap, "# got: %s\n# expected: %s\n", got ? got : "NULL",
@@ -58,7 +58,7 @@ has(const char *got, const char *piece, const char *name)
 	return found;
 }
 
-ErrorData *
+ErrorData  *
 error_of(void (*function) (void *arg), void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
@@ -160,7 +160,7 @@ unit_value(CasRequest *request, const char *name, const char *value)
 	request->values = lappend(request->values, new);
 }
 
-char *
+char	   *
 unit_envelope(const char *body)
 {
 	return psprintf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>"

@@ -20,7 +20,7 @@ typedef struct BadOptions
 	const char *options[7];		/* names and values, ends with NULL */
 	const char *message;		/* NULL: they are good */
 	const char *hint;
-} BadOptions;
+}			BadOptions;
 
 static const BadOptions options_cases[] = {
 	{CAS_ON_SERVER, {"url", "https://cas.example.com:8443"}, NULL, NULL},
@@ -37,7 +37,7 @@ static const BadOptions options_cases[] = {
 	{CAS_ON_SERVER, {"url", "cas.example.com"}, "is not a URL", "https://"},
 	{CAS_ON_SERVER, {"url", "https://"}, "is not a URL", "https://"},
 	{CAS_ON_SERVER, {"url", "https://a b/"}, "is not a URL", NULL},
-	{CAS_ON_SERVER, {"url", "https://me:word@cas.example.com"},
+	{CAS_ON_SERVER, {"url", "https://me:geheim@cas.example.com"},
 	"must not have a user name", "user mapping"},
 	{CAS_ON_SERVER, {"url", "https://cas.example.com/?a=b"},
 	"must not have a query", "profile"},
@@ -64,7 +64,7 @@ static const BadOptions options_cases[] = {
 static void
 check_options_case(void *arg)
 {
-	const BadOptions *bad = arg;
+	const		BadOptions *bad = arg;
 	CasSettings *settings = unit_settings(NULL);
 
 	/* DDL is checked without defaults */
@@ -80,7 +80,7 @@ test_options(void)
 {
 	for (int i = 0; i < lengthof(options_cases); i++)
 	{
-		const BadOptions *bad = &options_cases[i];
+		const		BadOptions *bad = &options_cases[i];
 		ErrorData  *error = error_of(check_options_case, (void *) bad);
 		const char *shown = bad->options[0] ? bad->options[1] : "nothing";
 
@@ -97,7 +97,7 @@ test_options(void)
 		has(error->message, bad->message,
 			psprintf("options with %s are refused", shown));
 		has(error->hint, bad->hint ? bad->hint : "", "with a hint");
-		ok(strstr(error->message, "word") == NULL,
+		ok(strstr(error->message, "geheim") == NULL,
 		   "and without a password");
 	}
 }
@@ -212,12 +212,12 @@ typedef struct BadValue
 	const char *type;
 	const char *name;
 	const char *value;
-} BadValue;
+}			BadValue;
 
 static void
 validate_bad(void *arg)
 {
-	const BadValue *bad = arg;
+	const		BadValue *bad = arg;
 	CasRequest *request = unit_request(bad->type);
 
 	unit_value(request, bad->name, bad->value);
@@ -227,7 +227,7 @@ validate_bad(void *arg)
 static void
 encode_bad(void *arg)
 {
-	const BadValue *bad = arg;
+	const		BadValue *bad = arg;
 	CasRequest *request = unit_request(bad->type);
 
 	unit_value(request, bad->name, bad->value);
@@ -319,7 +319,7 @@ test_idempotence(const CasSettings *settings)
 	for (const CasOperation *op = conax_operations; op->name; op++)
 	{
 		bool		shown = strncmp(op->type, "SEND_", 5) == 0 ||
-			strcmp(op->type, "DISPLAY_FINGERPRINT") == 0;
+		strcmp(op->type, "DISPLAY_FINGERPRINT") == 0;
 
 		ok(conax_adapter.idempotent(settings, op) == !shown,
 		   "%s is %sidempotent", op->type, shown ? "not " : "");

@@ -29,7 +29,7 @@ typedef struct PeerRequest
 	int			len;
 	int			head_len;
 	int			body_len;
-} PeerRequest;
+}			PeerRequest;
 
 static void
 add(volatile int *counter)
@@ -39,7 +39,7 @@ add(volatile int *counter)
 
 /* Reads until the head is there; false at the end of the connection. */
 static bool
-read_head(int fd, PeerRequest *request)
+read_head(int fd, PeerRequest * request)
 {
 	char	   *length;
 
@@ -64,7 +64,7 @@ read_head(int fd, PeerRequest *request)
 }
 
 static bool
-read_body(int fd, PeerRequest *request)
+read_body(int fd, PeerRequest * request)
 {
 	while (request->len < request->head_len + request->body_len)
 	{
@@ -94,7 +94,7 @@ send_all(int fd, const char *data, int len)
 }
 
 static void
-send_answer(int fd, volatile PeerLedger *ledger, const char *status,
+send_answer(int fd, volatile PeerLedger * ledger, const char *status,
 			const char *more, const char *body, int times)
 {
 	char		answer[8192];
@@ -108,12 +108,12 @@ send_answer(int fd, volatile PeerLedger *ledger, const char *status,
 		memcpy(answer + len, answer, len);
 		len *= 2;
 	}
-	add(&ledger->answers);
 	send_all(fd, answer, len);
+	__sync_fetch_and_add(&ledger->answers, times);
 }
 
 static void
-send_chunked(int fd, volatile PeerLedger *ledger, const char *body)
+send_chunked(int fd, volatile PeerLedger * ledger, const char *body)
 {
 	char		chunk[32];
 
@@ -155,8 +155,8 @@ reset(int fd)
 
 /* A whole request: answers it as the manner says; false: close. */
 static bool
-act(int fd, PeerManner manner, volatile PeerLedger *ledger,
-	const PeerRequest *request, int nth)
+act(int fd, PeerManner manner, volatile PeerLedger * ledger,
+	const PeerRequest * request, int nth)
 {
 	const char *body = request->data + request->head_len;
 
@@ -205,7 +205,7 @@ act(int fd, PeerManner manner, volatile PeerLedger *ledger,
 }
 
 static void
-serve(int fd, PeerManner manner, volatile PeerLedger *ledger)
+serve(int fd, PeerManner manner, volatile PeerLedger * ledger)
 {
 	static PeerRequest request;
 
@@ -239,7 +239,7 @@ serve(int fd, PeerManner manner, volatile PeerLedger *ledger)
 }
 
 static void
-accept_forever(int listener, PeerManner manner, volatile PeerLedger *ledger)
+accept_forever(int listener, PeerManner manner, volatile PeerLedger * ledger)
 {
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	signal(SIGCHLD, SIG_IGN);
@@ -261,7 +261,7 @@ accept_forever(int listener, PeerManner manner, volatile PeerLedger *ledger)
 	}
 }
 
-Peer *
+Peer	   *
 peer_start(PeerManner manner)
 {
 	Peer	   *peer = palloc0(sizeof(Peer));
@@ -292,7 +292,7 @@ peer_start(PeerManner manner)
 
 /* The whole group: each connection has a process of its own. */
 void
-peer_stop(Peer *peer)
+peer_stop(Peer * peer)
 {
 	kill(-peer->pid, SIGTERM);
 	waitpid(peer->pid, NULL, 0);

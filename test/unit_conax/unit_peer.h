@@ -26,7 +26,7 @@ typedef enum PeerManner
 	PEER_LATE_SECOND_ANSWER,	/* the second a moment after the first */
 	PEER_EARLY,					/* 401 before it reads the body */
 	PEER_CHUNKED				/* a chunked answer, byte by byte */
-} PeerManner;
+}			PeerManner;
 
 #define PEER_MAX_SERIAL 4096
 
@@ -40,16 +40,16 @@ typedef struct PeerLedger
 	int			elsewhere;		/* requests for /elsewhere */
 	int			seen[PEER_MAX_SERIAL];	/* by the number in the body */
 	char		head[2048];		/* of the last request */
-} PeerLedger;
+}			PeerLedger;
 
 typedef struct Peer
 {
 	pid_t		pid;
 	int			port;
-	volatile PeerLedger *ledger;
-} Peer;
+	volatile	PeerLedger *ledger;
+}			Peer;
 
-extern Peer *peer_start(PeerManner manner);
-extern void peer_stop(Peer *peer);
+extern Peer * peer_start(PeerManner manner);
+extern void peer_stop(Peer * peer);
 
 #endif							/* UNIT_PEER_H */

@@ -21,7 +21,7 @@ typedef struct BadProfile
 	const char *value;			/* NULL: the member is taken away */
 	const char *message;
 	const char *hint;
-} BadProfile;
+}			BadProfile;
 
 static const BadProfile bad_profiles[] = {
 	{"{kind}", "\"nds\"", "$.kind: invalid value", "conax_web_services"},
@@ -39,7 +39,7 @@ static const BadProfile bad_profiles[] = {
 	"done, refused, retry, unknown, unreachable"},
 	{"{status}", "[]", "$.status: must be an object, not an array", NULL},
 	{"{faults,Server,max_attempts}", "0",
-	"$.faults.Server.max_attempts: must be a whole number from 1 to 1000",
+		"$.faults.Server.max_attempts: must be a whole number from 1 to 1000",
 	NULL},
 	{"{faults,Server,max_attempts}", "1.5", "not 1.5", NULL},
 	{"{faults,Server,verdict}", "\"refused\"", "$.faults.Server: max_att",
@@ -60,7 +60,7 @@ static const BadProfile bad_profiles[] = {
 	{"{operations,ADD}", "{}", "$.operations.ADD: unknown member",
 	"ADD_SUBSCRIPTIONS"},
 	{"{operations,CREATE_PAIRING,idempotent}", "0",
-	"$.operations.CREATE_PAIRING.idempotent: must be true or false, not a number",
+		"$.operations.CREATE_PAIRING.idempotent: must be true or false, not a number",
 	NULL},
 	{"{operations,CREATE_PAIRING,body}", NULL,
 	"$.operations.CREATE_PAIRING: member \"body\" is missing", NULL},
@@ -69,22 +69,22 @@ static const BadProfile bad_profiles[] = {
 	{"{operations,CREATE_PAIRING,body}", "[\"<a>\"]",
 	"$.operations.CREATE_PAIRING.body: line", "one XML element"},
 	{"{operations,CREATE_PAIRING,body}", "[\"<a>${ca_pin}</a>\"]",
-	"$.operations.CREATE_PAIRING.body: unknown placeholder \"ca_pin\"",
+		"$.operations.CREATE_PAIRING.body: unknown placeholder \"ca_pin\"",
 	"smartcard_ca_id, stb_ca_id, number"},
 	{"{operations,CREATE_PAIRING,body}",
-	"[\"<!DOCTYPE a [<!ENTITY b 'c'>]>\", \"<a>&b;</a>\"]",
+		"[\"<!DOCTYPE a [<!ENTITY b 'c'>]>\", \"<a>&b;</a>\"]",
 	"document type declaration", NULL},
 	{"{operations,CREATE_PAIRING,path}", "\"a?b\"",
 	"$.operations.CREATE_PAIRING.path: not the path", NULL},
 	{"{operations,GET_ACTIVE_SUBSCRIPTIONS,data,active_subscriptions,one}",
-	"\"a\"",
-	"$.operations.GET_ACTIVE_SUBSCRIPTIONS.data.active_subscriptions.one: unknown member",
+		"\"a\"",
+		"$.operations.GET_ACTIVE_SUBSCRIPTIONS.data.active_subscriptions.one: unknown member",
 	"each, members"},
 };
 
 /* The document changed at one place. */
 static Jsonb *
-changed(Jsonb *document, const BadProfile *bad)
+changed(Jsonb *document, const BadProfile * bad)
 {
 	Datum		path = OidFunctionCall3(F_ARRAY_IN, CStringGetDatum(bad->path),
 										ObjectIdGetDatum(TEXTOID),
@@ -148,7 +148,7 @@ test_profile(Jsonb *document)
 		   "wire profile: $: must be an object", NULL, "an array is none");
 	for (int i = 0; i < lengthof(bad_profiles); i++)
 	{
-		const BadProfile *bad = &bad_profiles[i];
+		const		BadProfile *bad = &bad_profiles[i];
 
 		throws(compile, changed(document, bad),
 			   ERRCODE_INVALID_PARAMETER_VALUE, bad->message, bad->hint,
