@@ -320,6 +320,33 @@ failure_text(HttpExchange *exchange)
 	return exchange->error;
 }
 
+/*
+ * Did the server refuse our client certificate?  Under TLS 1.3 it says so
+ * only after we have sent the first bytes, which it then cannot have read:
+ * the handshake was not over for it.  libcurl knows no more than a receive
+ * error, but prints OpenSSL's number for it, whose last digits are 1000 plus
+ * the alert (RFC 8446, 6.2).  On a kept connection the handshake is long over.
+ */
+static bool
+certificate_refused(const HttpExchange *exchange)
+{
+	static const unsigned long alerts[] = {40, 42, 43, 44, 45, 46, 48, 49, 116};
+	const char *number = strstr(exchange->error, "error:");
+	unsigned long reason;
+	long		connects = 0;
+
+	if (exchange->result != CURLE_RECV_ERROR || number == NULL ||
+		exchange->answer_len > 0 ||
+		curl_easy_getinfo(exchange->easy, CURLINFO_NUM_CONNECTS,
+						  &connects) != CURLE_OK || connects == 0)
+		return false;
+	reason = strtoul(number + strlen("error:"), NULL, 16) & 0x7FFFFF;
+	for (int i = 0; i < lengthof(alerts); i++)
+		if (reason == 1000 + alerts[i])
+			return true;
+	return false;
+}
+
 void
 http_exchange_reply(HttpExchange *exchange, CasReply *reply)
 {
@@ -336,7 +363,8 @@ http_exchange_reply(HttpExchange *exchange, CasReply *reply)
 		reply->status = CAS_ANSWERED;
 	else
 	{
-		reply->status = exchange->body_asked ? CAS_NO_ANSWER : CAS_NOT_SENT;
+		reply->status = exchange->body_asked && !certificate_refused(exchange) ?
+			CAS_NO_ANSWER : CAS_NOT_SENT;
 		reply->failure = failure_text(exchange);
 	}
 }

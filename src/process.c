@@ -13,6 +13,7 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/snapmgr.h"
 
 #include "process.h"
@@ -69,6 +70,13 @@ process_begin(void)
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+void
+process_begin_afresh(void)
+{
+	process_begin();
+	InvalidateSystemCaches();
 }
 
 void

@@ -25,6 +25,13 @@ extern void process_signals(void);
 extern void process_begin(void);
 extern void process_commit(void);
 
+/*
+ * The same, with caches that hold nothing older than the transaction.  We
+ * are woken by a commit just before its invalidation messages are sent, so
+ * the messages may come too late for what we read.
+ */
+extern void process_begin_afresh(void);
+
 /* Ends the transaction after an error, which was reported already. */
 extern void process_abort(void);
 

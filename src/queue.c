@@ -17,8 +17,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -65,9 +68,19 @@ queue_open(const CasAdapter *adapter, const char *provider)
 bool
 queue_lock_table(void)
 {
+	static Oid	ours = InvalidOid;	/* known to belong to the extension */
 	RangeVar   *pending = makeRangeVar("provreq", "request_pending", -1);
+	Oid			relid = RangeVarGetRelid(pending, RowExclusiveLock, true);
+	Oid			extension;
 
-	return OidIsValid(RangeVarGetRelid(pending, RowExclusiveLock, true));
+	if (!OidIsValid(relid) || relid == ours)
+		return OidIsValid(relid);
+	extension = get_extension_oid("provreq", true);
+	if (!OidIsValid(extension) ||
+		getExtensionOfObject(RelationRelationId, relid) != extension)
+		return false;
+	ours = relid;
+	return true;
 }
 
 /* ------------------------------------------------------------------------

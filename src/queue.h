@@ -80,7 +80,9 @@ extern Queue *queue_open(const CasAdapter *adapter, const char *provider);
 
 /*
  * Locks the pending part against DROP EXTENSION until the end of the
- * transaction; false when the extension is gone.
+ * transaction; false when the extension is not there.  A table of that name
+ * which somebody else made does not count: nothing of his may be run with
+ * our rights.
  */
 extern bool queue_lock_table(void);
 

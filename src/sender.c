@@ -435,7 +435,7 @@ sender_make(Oid serverid)
 	sender->free_slots = palloc(sizeof(uint32));
 	sender->later_limit = GetCurrentTimestamp();
 	sender->next_later = sender->later_limit;
-	process_begin();
+	process_begin_afresh();
 	MemoryContextSwitchTo(TopMemoryContext);
 	if (!queue_lock_table() || (provider = provider_find(serverid)) == NULL)
 		sender = NULL;

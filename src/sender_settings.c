@@ -66,7 +66,7 @@ sender_reload(Sender *sender)
 	{
 		Provider   *provider;
 
-		process_begin();
+		process_begin_afresh();
 		provider = provider_find(sender->serverid);
 		if (still_wanted(sender, provider))
 			load_settings(sender, provider);

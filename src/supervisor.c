@@ -140,7 +140,7 @@ supervise(Supervisor *supervisor)
 {
 	PG_TRY();
 	{
-		process_begin();
+		process_begin_afresh();
 		look(supervisor);
 		if (supervisor->present)
 			look_after_partitions(supervisor);
