@@ -1,6 +1,10 @@
 /*
  * The directory: what the identifiers of requests resolve to.  The rows are
  * the CRM's, and a dump holds them.
+ *
+ * No foreign keys between these tables: pg_restore -j loads the tables of an
+ * extension in any order, with the constraints already there.  An id that
+ * leads nowhere is an error when a request is made with it.
  */
 CREATE TABLE provreq.subscription (
 	id text PRIMARY KEY DEFAULT provreq.new_id()
@@ -47,7 +51,7 @@ CREATE TABLE provreq.installed_item (
 		CHECK (pg_catalog.char_length(serial_number) BETWEEN 1 AND 255),
 	alternative_code text
 		CHECK (pg_catalog.char_length(alternative_code) BETWEEN 1 AND 255),
-	subscription_id text REFERENCES provreq.subscription,
+	subscription_id text,
 	classification text NOT NULL
 		CHECK (pg_catalog.char_length(classification) BETWEEN 1 AND 255),
 	ca_id text
@@ -84,7 +88,7 @@ COMMENT ON COLUMN provreq.installed_item.life_cycle_state IS
 'EFFECTIVE or NOT_EFFECTIVE. Only an effective item can be provisioned.';
 
 CREATE TABLE provreq.service_mapping (
-	product_id text NOT NULL REFERENCES provreq.product ON DELETE CASCADE,
+	product_id text NOT NULL,
 	provider text
 		CHECK (pg_catalog.octet_length(provider) BETWEEN 1 AND 63),
 	service_ca_id text NOT NULL
@@ -103,8 +107,8 @@ COMMENT ON COLUMN provreq.service_mapping.service_ca_id IS
 CREATE TABLE provreq.subscription_distributor (
 	id text PRIMARY KEY DEFAULT provreq.new_id()
 		CHECK (id ~ '^[0-9A-F]{32}$'),
-	subscription_id text REFERENCES provreq.subscription ON DELETE CASCADE,
-	installed_item_id text REFERENCES provreq.installed_item ON DELETE CASCADE,
+	subscription_id text,
+	installed_item_id text,
 	provider text
 		CHECK (pg_catalog.octet_length(provider) BETWEEN 1 AND 63),
 	CHECK (subscription_id IS NOT NULL OR installed_item_id IS NOT NULL)
