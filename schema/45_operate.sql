@@ -15,6 +15,14 @@ BEGIN
 			ERRCODE = 'null_value_not_allowed',
 			MESSAGE = 'parameter "number" must not be null';
 	END IF;
+	IF pg_catalog.current_setting('transaction_isolation') <> 'read committed' THEN
+		/* an older snapshot would not show that it is in flight meanwhile */
+		RAISE EXCEPTION USING
+			ERRCODE = 'active_sql_transaction',
+			MESSAGE = pg_catalog.format('cannot change requests in a transaction of isolation level %s',
+				pg_catalog.current_setting('transaction_isolation')),
+			HINT = 'Use a transaction of isolation level READ COMMITTED.';
+	END IF;
 	SELECT * INTO found_row FROM provreq.request_pending p WHERE p.number = wanted FOR UPDATE;
 	IF NOT FOUND THEN
 		SELECT * INTO found_row FROM provreq.request_closed c WHERE c.number = wanted;
@@ -40,7 +48,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION provreq.lock_pending(bigint) IS
-'Locks a pending request that is not in flight and returns it; for the functions below. Errors: P0002 no such request, 55000 closed already, 55006 in flight.';
+'Locks a pending request that is not in flight and returns it; for the functions below. Errors: P0002 no such request, 55000 closed already, 55006 in flight, 25001 isolation level other than READ COMMITTED.';
 
 CREATE FUNCTION provreq.resubmit(number bigint) RETURNS void
 	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -57,7 +65,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION provreq.resubmit(bigint) IS
-'Lets a pending request that is held or waits for a retry go again at once. Its number is the same, so that a CAS that carried it out already may know it. Errors: P0002 no such request, 55000 closed already, 55006 in flight.';
+'Lets a pending request that is held or waits for a retry go again at once. Its number is the same, so that a CAS that carried it out already may know it. Errors: P0002 no such request, 55000 closed already, 55006 in flight, 25001 isolation level other than READ COMMITTED.';
 
 CREATE FUNCTION provreq.cancel(number bigint, reason text) RETURNS void
 	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -83,4 +91,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION provreq.cancel(bigint, text) IS
-'Closes a pending request as REJECTED with error_code CANCELLED and the reason as error_description; it is not sent any more. Errors: P0002 no such request, 55000 closed already, 55006 in flight, 22004 no reason.';
+'Closes a pending request as REJECTED with error_code CANCELLED and the reason as error_description; it is not sent any more. Errors: P0002 no such request, 55000 closed already, 55006 in flight, 25001 isolation level other than READ COMMITTED, 22004 no reason.';

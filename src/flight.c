@@ -268,17 +268,26 @@ parts_result(Flight *flight)
 {
 	CasOutcome	result;
 	bool		any = false;
+	bool		unsent = false;
 
 	memset(&result, 0, sizeof(result));
 	for (int i = 0; i < flight->nparts; i++)
 	{
 		const FlightPart *part = &flight->parts[i];
 
+		if (!part->answered && !part_was_done(flight->row, i))
+			unsent = true;
 		if (!part->answered)
 			continue;
 		if (!any || verdict_weight(&part->outcome) > verdict_weight(&result))
 			result = part->outcome;
 		any = true;
+	}
+	if (unsent && result.verdict == CAS_DONE)
+	{
+		result.verdict = CAS_RETRY;
+		result.error_code = "NOT_SENT";
+		result.error_description = "not all messages were sent";
 	}
 	if (flight->nparts > 1)
 	{

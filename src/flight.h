@@ -38,6 +38,8 @@ typedef struct Flight
 	int			next_part;		/* the next one to submit */
 	bool		encoded;		/* else outcome says why it cannot go */
 	QueueOutcome outcome;		/* set by flight_land and flight_refuse */
+	int			failures;		/* to record it, alone */
+	TimestampTz settle_after;	/* while it is deferred */
 } Flight;
 
 /*

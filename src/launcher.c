@@ -36,11 +36,16 @@ PGDLLEXPORT void provreq_launcher_main(Datum main_arg);
 /* When the roster was full, databases are looked at again after this, ms. */
 #define ROSTER_DELAY 1000
 
+/* datconnlimit of a database whose DROP DATABASE was interrupted. */
+#define INVALID_DATABASE (-2)
+
 void
 launcher_register(void)
 {
 	BackgroundWorker worker;
 
+	if (IsBinaryUpgrade)
+		return;					/* pg_upgrade: nothing may be sent or written */
 	memset(&worker, 0, sizeof(worker));
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS |
 		BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -71,7 +76,8 @@ database_oids(MemoryContext context)
 		Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
 		MemoryContext old = MemoryContextSwitchTo(context);
 
-		if (form->datallowconn && !form->datistemplate)
+		if (form->datallowconn && !form->datistemplate &&
+			form->datconnlimit != INVALID_DATABASE)
 			oids = lappend_oid(oids, form->oid);
 		MemoryContextSwitchTo(old);
 	}
@@ -134,11 +140,7 @@ provreq_launcher_main(Datum main_arg)
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-		}
+		process_follow_configuration();
 		(void) wake_take();
 		room = look_at_databases(&seen, context);
 		timeout = wake_start_wanted(WORKER_SUPERVISOR, InvalidOid);

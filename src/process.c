@@ -22,15 +22,36 @@
 /* No statement of ours waits longer than this for a lock. */
 #define LOCK_TIMEOUT "200ms"
 
+/* A commit is under way, which may be waiting for a standby. */
+static volatile sig_atomic_t committing = false;
+
 /*
  * SIGTERM only asks us to leave: a sender first waits for the answers to
- * what it has sent.  Nothing else of ours takes long, see LOCK_TIMEOUT.
+ * what it has sent.  Nothing of ours takes long, see LOCK_TIMEOUT, but for
+ * a commit that waits for a standby: that wait is given up.
  */
+static void
+handle_sigterm(SIGNAL_ARGS)
+{
+	int			save_errno = errno;
+
+	ShutdownRequestPending = true;
+	if (committing)
+	{
+		QueryCancelPending = true;
+		InterruptPending = true;
+	}
+	SetLatch(MyLatch);
+	errno = save_errno;
+}
+
 void
 process_signals(void)
 {
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	pqsignal(SIGTERM, handle_sigterm);
+	pqsignal(SIGINT, SIG_IGN);	/* pg_cancel_backend: there is no statement
+								 * of a user's to cancel */
 	BackgroundWorkerUnblockSignals();
 }
 
@@ -38,6 +59,14 @@ static void
 set_option(const char *name, const char *value)
 {
 	SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/* An attempt must be on disk before its message leaves. */
+static void
+insist_on_durability(void)
+{
+	if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
+		set_option("synchronous_commit", "on");
 }
 
 /*
@@ -60,8 +89,17 @@ set_options(void)
 	set_option("enable_hashjoin", "off");
 	set_option("enable_mergejoin", "off");
 	set_option("jit", "off");
-	if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
-		set_option("synchronous_commit", "on");
+	insist_on_durability();
+}
+
+void
+process_follow_configuration(void)
+{
+	if (!ConfigReloadPending)
+		return;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+	insist_on_durability();
 }
 
 void
@@ -83,13 +121,18 @@ void
 process_commit(void)
 {
 	PopActiveSnapshot();
+	committing = true;
 	CommitTransactionCommand();
+	committing = false;
+	QueryCancelPending = false;
 	pgstat_report_stat(false);
 }
 
 void
 process_abort(void)
 {
+	committing = false;
+	QueryCancelPending = false;
 	AbortCurrentTransaction();
 	FlushErrorState();
 }

@@ -21,6 +21,9 @@ extern Oid	process_start(Datum main_arg, bool as_worker);
 /* Signals of the launcher. */
 extern void process_signals(void);
 
+/* Reads the configuration again if the server was told to. */
+extern void process_follow_configuration(void);
+
 /* A transaction with a snapshot, and its end; errors fly. */
 extern void process_begin(void);
 extern void process_commit(void);

@@ -23,10 +23,13 @@
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -44,6 +47,22 @@ PG_FUNCTION_INFO_V1(provreq_requests_withdrawn);
 PG_FUNCTION_INFO_V1(provreq_installation_changed);
 
 bool		queue_in_sender = false;
+
+/* Sets advisory locks of ours apart from those of users, which have 1 and 2. */
+#define PROVIDER_LOCK 3
+
+bool
+queue_lock_provider(const char *provider)
+{
+	LOCKTAG		tag;
+	uint64		hash = hash_bytes_extended((const unsigned char *) provider,
+										   (int) strlen(provider), 0);
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32),
+						 (uint32) hash, PROVIDER_LOCK);
+	return LockAcquire(&tag, ExclusiveLock, true, true) !=
+		LOCKACQUIRE_NOT_AVAIL;
+}
 
 Queue *
 queue_open(const CasAdapter *adapter, const char *provider)
@@ -379,6 +398,19 @@ stamp(TriggerData *trigger, HeapTuple tuple)
 	return heap_modify_tuple_by_cols(tuple, desc, 1, &column, &value, &isnull);
 }
 
+/* Does the row stay in the pending part? */
+static bool
+is_pending(TriggerData *trigger, HeapTuple tuple)
+{
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	bool		isnull;
+	Datum		state = heap_getattr(tuple,
+									 SPI_fnumber(desc, "life_cycle_state"),
+									 desc, &isnull);
+
+	return !isnull && strcmp(TextDatumGetCString(state), "PENDING") == 0;
+}
+
 /* Remembers to wake the sender of the row's provider, if it has one. */
 static void
 remember_to_wake(TriggerData *trigger, HeapTuple tuple)
@@ -416,7 +448,8 @@ provreq_request_changed(PG_FUNCTION_ARGS)
 		trigger->tg_newtuple : trigger->tg_trigtuple;
 	if (queue_in_sender)
 		return PointerGetDatum(tuple);
-	tuple = stamp(trigger, tuple);
+	if (is_pending(trigger, tuple))
+		tuple = stamp(trigger, tuple);
 	remember_to_wake(trigger, tuple);
 	return PointerGetDatum(tuple);
 }

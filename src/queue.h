@@ -75,6 +75,13 @@ typedef struct QueueOutcome
 /* Receives what a reading function found, row by row. */
 typedef void (*QueueVisitor) (const ScheduleEntry *entry, void *arg);
 
+/*
+ * Makes this process the only sender of a provider, by name, until it ends;
+ * false when another one still is.  A server may be dropped and made again
+ * under the same name while its old sender waits for answers.
+ */
+extern bool queue_lock_provider(const char *provider);
+
 /* Starts an incarnation of the sender of a provider. */
 extern Queue *queue_open(const CasAdapter *adapter, const char *provider);
 

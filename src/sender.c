@@ -37,6 +37,9 @@ PGDLLEXPORT void provreq_sender_main(Datum main_arg);
 /* Answers that are read from the transport at a time. */
 #define REPLIES 64
 
+/* How often to look whether the provider's other sender has left, in ms. */
+#define OTHER_SENDER_DELAY 100
+
 /* Keys that the filter of deferred requests is made for. */
 #define FILTER_KEYS 2000000
 
@@ -57,7 +60,7 @@ flight_landed(Sender *sender, Flight *flight)
 {
 	sender->flights[flight->slot] = NULL;
 	sender->free_slots[sender->nfree++] = flight->slot;
-	if (sender->nlanded == sender->nlocked)
+	if (sender->nlanded == 0)
 		sender->landed_since = GetCurrentTimestamp();
 	dlist_push_tail(&sender->landed, &flight->node);
 	sender->nlanded++;
@@ -178,6 +181,7 @@ take_reply(Sender *sender, const CasReply *reply, TimestampTz now)
 	uint32		slot = (uint32) (reply->tag >> 32);
 	int			part = (int) (uint32) reply->tag;
 	Flight	   *flight = slot < sender->nslots ? sender->flights[slot] : NULL;
+	CasOutcome	outcome;
 
 	if (flight == NULL || part >= flight->nparts ||
 		!flight->parts[part].submitted || flight->parts[part].answered)
@@ -187,11 +191,13 @@ take_reply(Sender *sender, const CasReply *reply, TimestampTz now)
 	}
 	sender->nsubmitted--;
 	decode_reply(sender, flight, part, reply);
-	note_health(sender, &flight->parts[part].outcome, reply, now);
-	if (flight->nwaiting > 0 || flight_next_part(flight) >= 0)
-		return;
-	flight_land(flight, sender->settings, now);
-	flight_landed(sender, flight);
+	outcome = flight->parts[part].outcome;
+	if (flight->nwaiting == 0 && flight_next_part(flight) < 0)
+	{
+		flight_land(flight, sender->settings, now);
+		flight_landed(sender, flight);
+	}
+	note_health(sender, &outcome, reply, now);
 }
 
 static void
@@ -233,11 +239,7 @@ heed_wakeups(Sender *sender)
 		sender->prepared = sender->withdrawn = true;
 	if (bits & WAKE_STOP)
 		sender->stopping = sender->deliberate = true;
-	if (ConfigReloadPending)
-	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
-	}
+	process_follow_configuration();
 	if (ShutdownRequestPending)
 		sender->stopping = true;
 }
@@ -264,6 +266,7 @@ abandon_flights(Sender *sender, TimestampTz now)
 	}
 	sender->nsubmitted = 0;
 	sender->link = NULL;		/* closed with the settings' context */
+	sender->link_generation++;
 }
 
 /*
@@ -286,8 +289,8 @@ stop_now(Sender *sender, TimestampTz now)
 	}
 	if (now >= sender->stop_at && sender->nsubmitted > 0)
 		abandon_flights(sender, now);
-	return (sender->nsubmitted == 0 && sender->nlanded == 0) ||
-		now >= sender->leave_at;
+	return (sender->nsubmitted == 0 && sender->nlanded == 0 &&
+			sender->ndeferred == 0) || now >= sender->leave_at;
 }
 
 static TimestampTz
@@ -308,19 +311,23 @@ next_instant(Sender *sender, TimestampTz now)
 
 	if (sender->pause_until > now)
 		return sooner(next, sender->pause_until);
-	if (sender->nlocked > 0)
-		next = sooner(next, sender->locked_until);
-	if (sender->nlanded > sender->nlocked)
+	if (sender->ndeferred > 0)
+		next = sooner(next, sender->next_deferred);
+	if (sender->nlanded > 0)
 		next = sooner(next, sender_settle_time(sender));
 	if (sender->stopping)
 		return next;
+	next = sooner(next, sender->reload_again);
+	if (sender->take_pause > now)
+		return sooner(next, sender->take_pause);
 	next = sooner(next, schedule_next_time(sender->schedule, now));
 	if (sender->next_later != 0)
 		next = sooner(next, sender->next_later);
 	if (sender->prepared)
 		next = sooner(next, sender->next_prepared_look);
 	schedule_counts(sender->schedule, &counts);
-	if (sender->breaker.open && counts.ready > 0)
+	if (sender->breaker.open && counts.ready > 0 &&
+		sender->nsubmitted == 0 && sender->noutbox == 0)
 		next = sooner(next, sender->breaker.next_probe);
 	return next;
 }
@@ -376,10 +383,13 @@ turn(Sender *sender)
 	move_bytes(sender);
 	if (stop_now(sender, GetCurrentTimestamp()))
 		return false;
+	if (sender->reload_again != 0 &&
+		GetCurrentTimestamp() >= sender->reload_again)
+		sender->reload = true;
 	if (sender->reload && !sender->stopping)
 	{
 		recall_outbox(sender, GetCurrentTimestamp());
-		if (sender->nsubmitted == 0 && sender->nlanded == sender->nlocked)
+		if (sender->nsubmitted == 0 && sender->nlanded == 0)
 			sender_reload(sender);
 	}
 	if (sender_has_work(sender, GetCurrentTimestamp()))
@@ -392,7 +402,7 @@ turn(Sender *sender)
 static void
 run(Sender *sender)
 {
-	CasLink    *waited_link = NULL;
+	uint32		waited_generation = 0;
 	WaitEventSet *set = NULL;
 	uint32		event_name = compat_wait_event("ProvreqSenderMain");
 
@@ -404,11 +414,11 @@ run(Sender *sender)
 		CHECK_FOR_INTERRUPTS();
 		if (!turn(sender))
 			break;
-		if (set == NULL || waited_link != sender->link)
+		if (set == NULL || waited_generation != sender->link_generation)
 		{
 			if (set)
 				FreeWaitEventSet(set);
-			waited_link = sender->link;
+			waited_generation = sender->link_generation;
 			set = process_wait_set(sender->link ?
 								   sender->settings->adapter->transport->socket(sender->link) :
 								   PGINVALID_SOCKET);
@@ -420,17 +430,22 @@ run(Sender *sender)
 		FreeWaitEventSet(set);
 }
 
-/* A sender with nothing in it; NULL when its provider is not wanted. */
+/*
+ * A sender with nothing in it; NULL when its provider is not wanted, and with
+ * *again when it has another sender yet.
+ */
 static Sender *
-sender_make(Oid serverid)
+sender_make(Oid serverid, bool *again)
 {
 	Sender	   *sender = palloc0(sizeof(Sender));
 	Provider   *provider;
 
+	*again = false;
 	sender->serverid = serverid;
 	sender->reload = sender->feed = sender->prepared = true;
 	dlist_init(&sender->outbox);
 	dlist_init(&sender->landed);
+	dlist_init(&sender->deferred);
 	sender->flights = palloc(sizeof(Flight *));
 	sender->free_slots = palloc(sizeof(uint32));
 	sender->later_limit = GetCurrentTimestamp();
@@ -439,6 +454,11 @@ sender_make(Oid serverid)
 	MemoryContextSwitchTo(TopMemoryContext);
 	if (!queue_lock_table() || (provider = provider_find(serverid)) == NULL)
 		sender = NULL;
+	else if (!queue_lock_provider(provider->name))
+	{
+		sender = NULL;
+		*again = true;
+	}
 	else
 	{
 		sender->name = pstrdup(provider->name);
@@ -451,14 +471,32 @@ sender_make(Oid serverid)
 	return sender;
 }
 
+/* The provider's old sender has yet to leave; so do we if we are told to. */
+static void
+wait_for_other(void)
+{
+	process_report(false, "waiting for the provider's other sender to leave");
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 OTHER_SENDER_DELAY, compat_wait_event("ProvreqSenderStart"));
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	if (wake_take() & WAKE_STOP)
+		wake_leave();
+	else if (!ShutdownRequestPending)
+		return;
+	proc_exit(0);
+}
+
 void
 provreq_sender_main(Datum main_arg)
 {
 	Oid			serverid = process_start(main_arg, true);
 	Sender	   *sender;
+	bool		again = false;
 
 	queue_in_sender = true;
-	sender = sender_make(serverid);
+	while ((sender = sender_make(serverid, &again)) == NULL && again)
+		wait_for_other();
 	if (sender == NULL)
 	{
 		wake_leave();

@@ -180,7 +180,6 @@ work_recover(Sender *sender, Work *work, TimestampTz now)
 	List	   *rows = queue_unfinished(sender->queue);
 	int			n = list_length(rows);
 
-	work->recovery = true;
 	work->outcomes = palloc0(sizeof(QueueOutcome *) * Max(n, 1));
 	work->settled = palloc0(sizeof(Flight *) * Max(n, 1));
 	for (int i = 0; i < n; i++)

@@ -23,8 +23,11 @@ typedef struct Sender
 	MemoryContext settings_context;
 	CasSettings *settings;
 	CasLink    *link;
+	uint32		link_generation;	/* grows with every change of link */
 	bool		reload;			/* settings changed: load them when nothing is
 								 * in flight */
+	TimestampTz reload_again;	/* loading failed: another try; 0 = none */
+	int			reload_failures;	/* in a row */
 
 	Queue	   *queue;
 	Schedule   *schedule;
@@ -41,6 +44,10 @@ typedef struct Sender
 	dlist_head	landed;			/* have an outcome to record */
 	int			nlanded;
 	TimestampTz landed_since;	/* the oldest of them */
+	dlist_head	deferred;		/* could not be recorded, each waits for its
+								 * settle_after */
+	int			ndeferred;
+	TimestampTz next_deferred;	/* the earliest of those */
 
 	/* What the next unit of work has to do. */
 	bool		feed;			/* look for new rows */
@@ -51,12 +58,15 @@ typedef struct Sender
 	TimestampTz next_prepared_look;
 	TimestampTz later_limit;	/* rows scheduled up to here were offered */
 	TimestampTz next_later;		/* the earliest one beyond it; 0 = none */
-	bool		careful;		/* after an error: one row at a time */
-	int			nlocked;		/* landed, but the row was locked by others */
-	TimestampTz locked_until;	/* not 0: pass over locked rows, and try them
-								 * again then */
+
+	/* After errors. */
+	bool		cautious;		/* settle and take in units of their own */
+	bool		settle_singly;	/* one outcome at a time */
+	int			take_singles;	/* so many rows are to be taken one by one */
+	bool		avoid_locked;	/* look for locks before settling */
 	TimestampTz lock_reported;
-	TimestampTz pause_until;	/* after an error: no work before this */
+	TimestampTz take_pause;		/* nothing is learned or taken before this */
+	TimestampTz pause_until;	/* no work at all before this */
 
 	bool		stopping;
 	bool		deliberate;		/* stopping for good, not to be restarted */
@@ -70,9 +80,21 @@ typedef struct Sender
 /* A row that somebody else has locked is tried again after this, ms. */
 #define LOCKED_DELAY 200
 
+/* What a unit of work is to do. */
+typedef enum WorkKind
+{
+	WORK_RECOVER,				/* what an earlier incarnation left */
+	WORK_ALL,					/* settle, learn, take */
+	WORK_SETTLE,				/* what landed */
+	WORK_DEFERRED,				/* what could not be settled before */
+	WORK_TAKE					/* learn, take */
+} WorkKind;
+
 /* What one unit of work did, to be made good after the commit. */
 typedef struct Work
 {
+	WorkKind	kind;
+	bool		settling;		/* an error now is one of settling */
 	QueueOutcome **outcomes;	/* recorded */
 	Flight	  **settled;		/* the same as flights; NULL for recovery */
 	int			noutcomes;
@@ -83,7 +105,8 @@ typedef struct Work
 	List	   *passed_over;	/* of ScheduleStep * */
 	FlightBatch *batch;			/* of what departs; under the work's context
 								 * until the commit */
-	bool		recovery;		/* outcomes are those of unfinished attempts */
+	Flight	  **locked;			/* not settled: their rows are locked */
+	int			nlocked;
 } Work;
 
 /* What is to be told the schedule about a number that did not depart. */
@@ -109,7 +132,9 @@ extern void sender_drop_link(Sender *sender);
 /* sender_settle.c: what landed is recorded; after the commit, forgotten. */
 extern void work_settle(Sender *sender, Work *work);
 extern void work_settled(Sender *sender, Work *work);
-extern void work_settle_failed(Sender *sender, Work *work);
+extern void work_settle_failed(Sender *sender, Work *work,
+							   const ErrorData *error);
+extern bool sender_wants_deferred(const Sender *sender, TimestampTz now);
 
 /* sender_learn.c: what is new in the table, and what was left unfinished. */
 extern void work_learn(Sender *sender, Work *work, TimestampTz now);

@@ -12,14 +12,20 @@
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "process.h"
 #include "sender_private.h"
+
+/* Settings that could not be loaded are tried again after this, in ms. */
+#define RELOAD_DELAY 1000
+#define RELOAD_DELAY_MAX 60000
 
 void
 sender_drop_link(Sender *sender)
 {
 	sender->link = NULL;
+	sender->link_generation++;
 	sender->settings = NULL;
 	if (sender->settings_context)
 		MemoryContextDelete(sender->settings_context);
@@ -39,6 +45,7 @@ load_settings(Sender *sender, Provider *provider)
 	sender->settings_context = context;
 	settings = provider_settings(provider->serverid);
 	sender->link = provider->adapter->transport->open(settings);
+	sender->link_generation++;
 	sender->settings = settings;
 	breaker_init(&sender->breaker,
 				 (int) cas_option_int(settings, "retry_delay"),
@@ -55,9 +62,35 @@ still_wanted(Sender *sender, const Provider *provider)
 }
 
 /*
- * Follows a change of server, mapping or profile.  What is wrong with them
- * is logged, and the requests wait until it is put right.
+ * Loading failed.  What is wrong is logged, once for each thing that is, and
+ * the requests wait until it is put right: by DDL, which wakes us, or by
+ * itself, as a lock or a full table of files does.
  */
+static void
+reload_failed(Sender *sender)
+{
+	static char last[256];
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	ErrorData  *error = CopyErrorData();
+	int64		delay = RELOAD_DELAY;
+
+	MemoryContextSwitchTo(old);
+	if (sender->reload_failures == 0 || strcmp(last, error->message) != 0)
+	{
+		errcontext("loading the settings of provider \"%s\"", sender->name);
+		EmitErrorReport();
+	}
+	strlcpy(last, error->message, sizeof(last));
+	FreeErrorData(error);
+	for (int i = 0; i < sender->reload_failures && delay < RELOAD_DELAY_MAX; i++)
+		delay *= 2;
+	sender->reload_failures++;
+	sender->reload_again =
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+									Min(delay, RELOAD_DELAY_MAX));
+}
+
+/* Follows a change of server, mapping or profile. */
 void
 sender_reload(Sender *sender)
 {
@@ -73,12 +106,13 @@ sender_reload(Sender *sender)
 		else
 			sender->stopping = sender->deliberate = true;
 		process_commit();
+		sender->reload_again = 0;
+		sender->reload_failures = 0;
 	}
 	PG_CATCH();
 	{
 		HOLD_INTERRUPTS();
-		errcontext("loading the settings of provider \"%s\"", sender->name);
-		EmitErrorReport();
+		reload_failed(sender);
 		process_abort();
 		sender_drop_link(sender);
 		RESUME_INTERRUPTS();

@@ -15,63 +15,123 @@
 
 #include "sender_private.h"
 
+/* An outcome that failed alone is tried again after this, doubled each time. */
+#define DEFER_DELAY 1000
+#define DEFER_DELAY_MAX 60000
+
+bool
+sender_wants_deferred(const Sender *sender, TimestampTz now)
+{
+	return sender->ndeferred > 0 && now >= sender->next_deferred;
+}
+
+static void
+choose(Work *work, Flight *flight)
+{
+	work->settled[work->noutcomes] = flight;
+	work->outcomes[work->noutcomes++] = &flight->outcome;
+}
+
+/* All that landed, or only the first. */
+static void
+choose_landed(Sender *sender, Work *work)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &sender->landed)
+	{
+		if (sender->settle_singly && work->noutcomes > 0)
+			return;
+		choose(work, dlist_container(Flight, node, iter.cur));
+	}
+}
+
+/*
+ * Of the deferred whose time has come, those that were locked by others; if
+ * there are none, the first of those that failed.
+ */
+static void
+choose_deferred(Sender *sender, Work *work, TimestampTz now)
+{
+	Flight	   *failed = NULL;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &sender->deferred)
+	{
+		Flight	   *flight = dlist_container(Flight, node, iter.cur);
+
+		if (flight->settle_after > now)
+			continue;
+		if (flight->failures == 0)
+			choose(work, flight);
+		else if (failed == NULL)
+			failed = flight;
+	}
+	if (work->noutcomes == 0 && failed != NULL)
+		choose(work, failed);
+}
+
+static bool
+numbers_have(List *numbers, int64 number)
+{
+	ListCell   *lc;
+
+	foreach(lc, numbers)
+		if (*(int64 *) lfirst(lc) == number)
+			return true;
+	return false;
+}
+
 /* Leaves only those outcomes whose rows nobody else has locked. */
 static void
 drop_locked(Sender *sender, Work *work)
 {
-	int64	   *numbers = palloc(sizeof(int64) * work->noutcomes);
+	int			n = work->noutcomes;
+	int64	   *numbers = palloc(sizeof(int64) * n);
 	List	   *lockable;
 	List	   *pending;
-	int			kept = 0;
 
-	for (int i = 0; i < work->noutcomes; i++)
+	for (int i = 0; i < n; i++)
 		numbers[i] = work->outcomes[i]->number;
-	lockable = queue_lockable(sender->queue, numbers, work->noutcomes);
-	pending = queue_still_pending(sender->queue, numbers, work->noutcomes);
-	for (int i = 0; i < work->noutcomes; i++)
+	lockable = queue_lockable(sender->queue, numbers, n);
+	pending = queue_still_pending(sender->queue, numbers, n);
+	work->locked = palloc(sizeof(Flight *) * n);
+	work->noutcomes = 0;
+	for (int i = 0; i < n; i++)
 	{
-		bool		locked = false;
-		ListCell   *lc;
+		Flight	   *flight = work->settled[i];
 
-		foreach(lc, pending)
-			locked = locked || *(int64 *) lfirst(lc) == numbers[i];
-		foreach(lc, lockable)
-			if (*(int64 *) lfirst(lc) == numbers[i])
-				locked = false;
-		if (locked)
-			continue;
-		work->outcomes[kept] = work->outcomes[i];
-		work->settled[kept++] = work->settled[i];
+		if (numbers_have(pending, numbers[i]) &&
+			!numbers_have(lockable, numbers[i]))
+			work->locked[work->nlocked++] = flight;
+		else
+			choose(work, flight);
 	}
-	work->noutcomes = kept;
 }
 
 /*
- * Records what has landed: all of it, or after an error one at a time.  When
- * somebody was found to hold locks on such rows, theirs wait.
+ * Records what has landed, or what was deferred, as the kind of work says.
+ * When somebody was found to hold locks on such rows, theirs wait.
  */
 void
 work_settle(Sender *sender, Work *work)
 {
-	int			most = sender->careful ? 1 : sender->nlanded;
-	dlist_iter	iter;
+	int			room = sender->nlanded + sender->ndeferred;
 
-	if (sender->nlanded == 0)
+	if (room == 0)
 		return;
-	work->outcomes = palloc(sizeof(QueueOutcome *) * sender->nlanded);
-	work->settled = palloc(sizeof(Flight *) * sender->nlanded);
-	dlist_foreach(iter, &sender->landed)
-	{
-		Flight	   *flight = dlist_container(Flight, node, iter.cur);
-
-		work->settled[work->noutcomes] = flight;
-		work->outcomes[work->noutcomes++] = &flight->outcome;
-	}
-	if (sender->locked_until != 0)
+	work->settling = true;
+	work->outcomes = palloc(sizeof(QueueOutcome *) * room);
+	work->settled = palloc(sizeof(Flight *) * room);
+	if (work->kind == WORK_DEFERRED)
+		choose_deferred(sender, work, GetCurrentTimestamp());
+	else
+		choose_landed(sender, work);
+	if (sender->avoid_locked && work->noutcomes > 0)
 		drop_locked(sender, work);
-	work->noutcomes = Min(work->noutcomes, most);
 	if (work->noutcomes > 0)
 		queue_settle(sender->queue, work->outcomes, work->noutcomes);
+	work->settling = false;
 }
 
 /* After the commit: the schedule learns how each attempt ended. */
@@ -108,6 +168,44 @@ report_held(const Sender *sender, const QueueOutcome *outcome)
 						 outcome->number, outcome->number)));
 }
 
+/* Takes a flight out of the list that it is in. */
+static void
+unlist(Sender *sender, WorkKind kind, Flight *flight)
+{
+	dlist_delete(&flight->node);
+	if (kind == WORK_DEFERRED)
+		sender->ndeferred--;
+	else
+		sender->nlanded--;
+}
+
+/* Puts a flight off for some ms. */
+static void
+defer(Sender *sender, WorkKind kind, Flight *flight, int delay)
+{
+	unlist(sender, kind, flight);
+	flight->settle_after = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+													   delay);
+	dlist_push_tail(&sender->deferred, &flight->node);
+	sender->ndeferred++;
+}
+
+/* The earliest instant at which a deferred one is to be tried again. */
+static void
+find_next_deferred(Sender *sender)
+{
+	dlist_iter	iter;
+
+	sender->next_deferred = DT_NOEND;
+	dlist_foreach(iter, &sender->deferred)
+	{
+		Flight	   *flight = dlist_container(Flight, node, iter.cur);
+
+		sender->next_deferred = Min(sender->next_deferred,
+									flight->settle_after);
+	}
+}
+
 void
 work_settled(Sender *sender, Work *work)
 {
@@ -117,35 +215,59 @@ work_settled(Sender *sender, Work *work)
 		report_held(sender, work->outcomes[i]);
 		if (work->settled[i] == NULL)
 			continue;
-		dlist_delete(&work->settled[i]->node);
-		sender->nlanded--;
+		unlist(sender, work->kind, work->settled[i]);
 		flight_free(work->settled[i]);
 	}
+	for (int i = 0; i < work->nlocked; i++)
+		defer(sender, work->kind, work->locked[i], LOCKED_DELAY);
+	if (work->kind == WORK_DEFERRED || work->nlocked > 0)
+		find_next_deferred(sender);
 	sender->landed_since = GetCurrentTimestamp();
-	if (sender->careful && work->noutcomes > 0 && sender->nlanded > 0)
-		return;
-	sender->careful = false;
-	sender->nlocked = sender->nlanded;
-	sender->locked_until = sender->nlocked == 0 ? 0 :
-		TimestampTzPlusMilliseconds(sender->landed_since, LOCKED_DELAY);
+	if (sender->nlanded == 0)
+		sender->settle_singly = false;
+	if (sender->ndeferred == 0 && work->nlocked == 0 &&
+		work->noutcomes > 0)
+		sender->avoid_locked = false;
 }
 
 /*
- * An outcome that failed all alone loses the texts that may be the cause, and
- * lets others go first.
+ * The answer's own texts are what the table did not take: the outcome must
+ * not be lost for them.
+ */
+static void
+drop_answer(Flight *flight, const ErrorData *error)
+{
+	MemoryContext old = MemoryContextSwitchTo(flight->batch->context);
+	CasOutcome *cas = &flight->outcome.cas;
+
+	cas->response = psprintf("(the answer could not be stored: %s)",
+							 error->message);
+	cas->response_data = NULL;
+	cas->provider_error_description = NULL;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * After an error: many go one by one from now on, and one that failed alone
+ * waits, so that it stops no other.
  */
 void
-work_settle_failed(Sender *sender, Work *work)
+work_settle_failed(Sender *sender, Work *work, const ErrorData *error)
 {
-	QueueOutcome *outcome;
+	Flight	   *flight;
+	int			delay = DEFER_DELAY;
 
-	if (work->noutcomes != 1 || work->settled[0] == NULL)
+	if (work->noutcomes != 1)
+	{
+		sender->settle_singly = true;
 		return;
-	dlist_delete(&work->settled[0]->node);
-	dlist_push_tail(&sender->landed, &work->settled[0]->node);
-	outcome = &work->settled[0]->outcome;
-	outcome->cas.response = NULL;
-	outcome->cas.response_data = NULL;
-	outcome->cas.provider_error_description = NULL;
-	outcome->cas.error_description = "the answer could not be stored";
+	}
+	flight = work->settled[0];
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION)
+		drop_answer(flight, error);
+	for (int i = 0; i < flight->failures && delay < DEFER_DELAY_MAX; i++)
+		delay *= 2;
+	flight->failures++;
+	defer(sender, work->kind, flight, Min(delay, DEFER_DELAY_MAX));
+	find_next_deferred(sender);
 }

@@ -9,6 +9,10 @@
  * same ordering key is taken one unit later than its predecessor is settled,
  * so that never two attempts of one key are unfinished in the table.
  *
+ * After an error, settling and taking are units of their own, and if that
+ * does not help rows go one by one, until the one at fault is found: one bad
+ * row stops no other.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -60,7 +64,7 @@ sender_take_room(Sender *sender, TimestampTz now)
 					  sender->reload))
 		return 0;
 	room += provreq_batch_size - sender->noutbox;
-	if (sender->careful)
+	if (sender->take_singles > 0)
 		return Min(room, 1);
 	return Max(0, Min(room, provreq_batch_size));
 }
@@ -94,13 +98,9 @@ sender_settle_time(const Sender *sender)
 static bool
 wants_settle(Sender *sender, TimestampTz now)
 {
-	int			fresh = sender->nlanded - sender->nlocked;
-
-	if (sender->nlocked > 0 && now >= sender->locked_until)
-		return true;
-	if (fresh == 0)
-		return false;
-	return fresh >= provreq_batch_size || now >= sender_settle_time(sender);
+	return sender->nlanded > 0 &&
+		(sender->nlanded >= provreq_batch_size ||
+		 now >= sender_settle_time(sender));
 }
 
 bool
@@ -110,27 +110,40 @@ sender_wants_later(const Sender *sender, TimestampTz now)
 		now >= TimestampTzPlusMilliseconds(sender->next_later, -LATER_AHEAD);
 }
 
-bool
-sender_has_work(Sender *sender, TimestampTz now)
+/* Is there something to learn or to take? */
+static bool
+wants_more(Sender *sender, TimestampTz now)
 {
 	int64		number;
 
-	if (now < sender->pause_until)
+	if (sender->stopping || now < sender->take_pause)
 		return false;
-	if (sender->stopping)
-		return wants_settle(sender, now);
 	(void) schedule_next_time(sender->schedule, now);	/* lets time pass */
 	return sender->feed || sender->withdrawn ||
-		(!sender->recovered && sender->settings != NULL) ||
 		(sender->prepared && now >= sender->next_prepared_look) ||
-		wants_settle(sender, now) || wants_take(sender, now) ||
-		sender_wants_later(sender, now) ||
+		wants_take(sender, now) || sender_wants_later(sender, now) ||
 		schedule_next_lookup(sender->schedule, now, &number) ||
 		schedule_wants_refill(sender->schedule, now);
 }
 
+static bool
+wants_recovery(const Sender *sender)
+{
+	return !sender->recovered && sender->settings != NULL &&
+		!sender->stopping;
+}
+
+bool
+sender_has_work(Sender *sender, TimestampTz now)
+{
+	if (now < sender->pause_until)
+		return false;
+	return wants_recovery(sender) || wants_settle(sender, now) ||
+		sender_wants_deferred(sender, now) || wants_more(sender, now);
+}
+
 /* ------------------------------------------------------------------------
- * All together
+ * One unit
  * ------------------------------------------------------------------------
  */
 static void
@@ -146,12 +159,14 @@ work_in_transaction(Sender *sender, Work *work, MemoryContext context)
 		sender->stopping = true;
 		sender->deliberate = true;
 	}
-	else if (!sender->recovered && sender->settings != NULL)
+	else if (work->kind == WORK_RECOVER)
 		work_recover(sender, work, now);
 	else
 	{
-		work_settle(sender, work);
-		if (!sender->stopping)
+		if (work->kind != WORK_TAKE)
+			work_settle(sender, work);
+		if (!sender->stopping && now >= sender->take_pause &&
+			(work->kind == WORK_ALL || work->kind == WORK_TAKE))
 		{
 			work_learn(sender, work, now);
 			work_take(sender, work, now);
@@ -166,45 +181,73 @@ work_done(Sender *sender, Work *work)
 {
 	work_settled(sender, work);
 	work_taken(sender, work);
-	if (work->recovery)
+	if (work->kind == WORK_RECOVER)
 	{
 		sender->recovered = true;
 		sender->queue->primed = false;
 		sender->feed = true;
 	}
+	if (work->kind != WORK_TAKE)
+		return;
+	sender->take_singles = Max(0, sender->take_singles - work->ntaken);
+	sender->cautious = sender->settle_singly || sender->take_singles > 0;
+}
+
+/* The server is short of something, or on its way down: nobody's fault. */
+static bool
+is_passing(const ErrorData *error)
+{
+	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	return category == ERRCODE_INSUFFICIENT_RESOURCES ||
+		category == ERRCODE_OPERATOR_INTERVENTION ||
+		category == ERRCODE_SYSTEM_ERROR;
+}
+
+/* Gives back to the schedule what was taken; one that failed alone waits. */
+static void
+untake(Sender *sender, Work *work, bool blame, TimestampTz now)
+{
+	TimestampTz again = 0;
+
+	if (blame && work->kind == WORK_TAKE && work->ntaken == 1)
+		again = TimestampTzPlusMilliseconds(now, QUARANTINE_DELAY);
+	for (int i = 0; i < work->ntaken; i++)
+		schedule_return(sender->schedule, work->taken[i], again);
+	sender->take_singles = work->ntaken > 1 ? work->ntaken :
+		Max(0, sender->take_singles - work->ntaken);
+	if (work->ntaken == 0)
+		sender->take_pause = TimestampTzPlusMilliseconds(now, ERROR_DELAY);
 }
 
 /*
- * The transaction failed: nothing of it happened.  What was taken goes back;
- * outcomes stay landed.  Somebody's lock makes us pass over locked rows from
- * now on; any other error makes us go row by row until that goes well, and
- * an outcome that fails all alone loses its texts.
+ * The transaction failed: nothing of it happened.  What was taken goes back,
+ * outcomes stay to be recorded.  Somebody's lock makes us look for locks from
+ * now on, and what will pass is waited for.  Any other error is cornered:
+ * settling and taking in units of their own, then one by one.
  */
 static void
 work_failed(Sender *sender, Work *work, const ErrorData *error)
 {
+	TimestampTz now = GetCurrentTimestamp();
 	bool		locked = error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
-	TimestampTz again = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-													locked ? LOCKED_DELAY :
-													ERROR_DELAY);
-	TimestampTz taken_again = again;
+	bool		passing = is_passing(error);
 
-	if (!locked && work->ntaken == 1)
-		taken_again = TimestampTzPlusMilliseconds(again, QUARANTINE_DELAY);
-	for (int i = 0; i < work->ntaken; i++)
-		schedule_return(sender->schedule, work->taken[i], taken_again);
 	sender->feed = sender->withdrawn = true;
-	if (!locked)
-	{
-		if (sender->careful)
-			work_settle_failed(sender, work);
-		sender->careful = true;
-		sender->pause_until = again;
-	}
-	else if (sender->locked_until != 0)
-		sender->pause_until = again;
+	if (work->ntaken > 0 || (!work->settling && !locked && !passing))
+		untake(sender, work, !locked && !passing, now);
+	if (locked && !sender->avoid_locked)
+		sender->avoid_locked = true;
+	else if (locked)
+		sender->pause_until = TimestampTzPlusMilliseconds(now, LOCKED_DELAY);
+	else if (passing || work->kind == WORK_RECOVER)
+		sender->pause_until = TimestampTzPlusMilliseconds(now, ERROR_DELAY);
 	else
-		sender->locked_until = again;
+	{
+		sender->cautious = true;
+		if (work->settling && work->kind != WORK_ALL)
+			work_settle_failed(sender, work, error);
+	}
 }
 
 /* Locks are nothing to write about unless they last. */
@@ -227,14 +270,15 @@ report_failure(Sender *sender, const ErrorData *error)
 			 errhint("See pg_locks for who holds locks on provreq.request_pending.")));
 }
 
-void
-sender_work(Sender *sender)
+static void
+work_unit(Sender *sender, WorkKind kind)
 {
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext,
 												  "provreq work",
 												  ALLOCSET_DEFAULT_SIZES);
 	Work	   *work = MemoryContextAllocZero(context, sizeof(Work));
 
+	work->kind = kind;
 	PG_TRY();
 	{
 		work_in_transaction(sender, work, context);
@@ -250,10 +294,35 @@ sender_work(Sender *sender)
 		error = CopyErrorData();
 		report_failure(sender, error);
 		process_abort();
+		MemoryContextSwitchTo(context);
 		work_failed(sender, work, error);
 		RESUME_INTERRUPTS();
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(TopMemoryContext);
 	MemoryContextDelete(context);
+}
+
+void
+sender_work(Sender *sender)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (wants_recovery(sender))
+	{
+		work_unit(sender, WORK_RECOVER);
+		return;
+	}
+	if (sender_wants_deferred(sender, now))
+		work_unit(sender, WORK_DEFERRED);
+	if (!sender->cautious)
+	{
+		if (wants_settle(sender, now) || wants_more(sender, now))
+			work_unit(sender, WORK_ALL);
+		return;
+	}
+	if (wants_settle(sender, now))
+		work_unit(sender, WORK_SETTLE);
+	if (!sender->stopping && now >= sender->take_pause)
+		work_unit(sender, WORK_TAKE);
 }

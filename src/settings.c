@@ -16,7 +16,7 @@
 
 int			provreq_max_workers = 64;
 int			provreq_window = 200000;
-int			provreq_batch_size = 128;
+int			provreq_batch_size = 64;
 int			provreq_shutdown_grace = 5000;
 int			provreq_partitions_ahead = 3;
 bool		provreq_allow_unmapped_service = false;
@@ -36,7 +36,7 @@ settings_define_sender(void)
 							"A larger number raises the rate and the time "
 							"that an urgent request waits behind those "
 							"already taken.",
-							&provreq_batch_size, 128, 1, 1000,
+							&provreq_batch_size, 64, 1, 1000,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("provreq.shutdown_grace",
 							"How long a sender that is told to stop waits "

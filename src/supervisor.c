@@ -169,11 +169,7 @@ heed_wakeups(Supervisor *supervisor)
 		supervisor->rescan = true;
 	if (bits & WAKE_PREPARED)
 		supervisor->prepared = true;
-	if (ConfigReloadPending)
-	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
-	}
+	process_follow_configuration();
 }
 
 /* The extension is gone: leave when all senders have. */

@@ -32,8 +32,12 @@
 #include "settings.h"
 #include "wake_private.h"
 
-/* A child that dies at once is started again after this, in ms. */
+/* A child that dies is started again after this, in ms. */
 #define RESTART_DELAY	500
+
+/* One that dies within this is, after twice the time at each repetition. */
+#define SHORT_LIFE		1000
+#define RESTART_DELAY_MAX 60000
 
 /* What to wake when the current transaction commits. */
 typedef struct PendingWake
@@ -141,6 +145,7 @@ wake_slot_want(WorkerKind kind, Oid dbid, Oid serverid)
 			slot->serverid = serverid;
 			slot->procno = -1;
 			slot->not_before = 0;
+			slot->failures = 0;
 			pg_atomic_write_u32(&slot->bits, 0);
 			return slot;
 		}
@@ -288,6 +293,22 @@ wake_install_hooks(void)
  * ------------------------------------------------------------------------
  */
 
+void
+wake_slot_failed(WakeSlot *slot)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int			delay = RESTART_DELAY;
+
+	if (TimestampDifferenceExceeds(slot->started, now, SHORT_LIFE))
+		slot->failures = 0;
+	for (int i = 0; i < slot->failures && delay < RESTART_DELAY_MAX; i++)
+		delay *= 2;
+	slot->failures++;
+	slot->state = WORKER_WANTED;
+	slot->not_before =
+		TimestampTzPlusMilliseconds(now, Min(delay, RESTART_DELAY_MAX));
+}
+
 static void
 wake_exit(int code, Datum arg)
 {
@@ -299,12 +320,7 @@ wake_exit(int code, Datum arg)
 		if (leaving)
 			my_slot->state = WORKER_FREE;
 		else
-		{
-			my_slot->state = WORKER_WANTED;
-			my_slot->not_before =
-				TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-											RESTART_DELAY);
-		}
+			wake_slot_failed(my_slot);
 	}
 	my_slot = NULL;
 	LWLockRelease(wake_shared->lock);

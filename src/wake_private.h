@@ -22,7 +22,8 @@ typedef struct WakeSlot
 	uint32		generation;		/* grows with every start */
 	int			procno;			/* -1 unless running */
 	TimestampTz not_before;		/* wanted: not to be started earlier */
-	TimestampTz started;		/* starting: since when */
+	TimestampTz started;		/* starting, running: since when */
+	int			failures;		/* starts that ended soon, in a row */
 	pg_atomic_uint32 bits;		/* WAKE_* */
 } WakeSlot;
 
@@ -47,5 +48,8 @@ extern WakeSlot *wake_slot_find(WorkerKind kind, Oid dbid, Oid serverid);
  * full.  Caller holds the lock exclusively.
  */
 extern WakeSlot *wake_slot_want(WorkerKind kind, Oid dbid, Oid serverid);
+
+/* Wants a child that ended unasked again, after a while. */
+extern void wake_slot_failed(WakeSlot *slot);
 
 #endif							/* PROVREQ_WAKE_PRIVATE_H */
