@@ -58,6 +58,7 @@ OBJS = \
 	src/schedule_store.o \
 	src/schedule_window.o \
 	src/sender.o \
+	src/sender_flights.o \
 	src/sender_learn.o \
 	src/sender_settings.o \
 	src/sender_settle.o \

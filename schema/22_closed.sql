@@ -183,11 +183,10 @@ COMMENT ON FUNCTION provreq.drop_partitions(interval, boolean) IS
 CREATE TABLE provreq.installation (
 	system_identifier bigint NOT NULL,
 	database oid NOT NULL,
-	since timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	PRIMARY KEY (system_identifier, database)
+	since timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE provreq.installation IS
-'The database in which this extension was installed or adopted. Any other row says that the data comes from a dump or a copy of another database: nothing is sent until provreq.adopt().';
+'The database in which this extension was installed or adopted. A second row, or one of another database, says that the data comes from a dump or a copy: nothing is sent until provreq.adopt().';
 COMMENT ON COLUMN provreq.installation.system_identifier IS 'pg_control_system().system_identifier of the cluster.';
 COMMENT ON COLUMN provreq.installation.database IS 'Oid of the database.';
 COMMENT ON COLUMN provreq.installation.since IS 'When it was installed or adopted.';
@@ -201,13 +200,13 @@ SELECT pg_catalog.pg_extension_config_dump('provreq.installation', '');
 CREATE FUNCTION provreq.is_home() RETURNS boolean
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	SELECT COALESCE(pg_catalog.bool_and(i.system_identifier = c.system_identifier
-		AND i.database = d.oid), false)
+	SELECT pg_catalog.count(*) = 1 AND pg_catalog.bool_and(
+		i.system_identifier = c.system_identifier AND i.database = d.oid)
 	FROM provreq.installation i, pg_catalog.pg_control_system() c, pg_catalog.pg_database d
 	WHERE d.datname = pg_catalog.current_database();
 END;
 COMMENT ON FUNCTION provreq.is_home() IS
-'True when this database is the one in which the extension was installed or adopted, false in a restored dump or a copy.';
+'True when this database is the one in which the extension was installed or adopted, false in a restored dump (also one restored over the original) or a copy.';
 
 CREATE FUNCTION provreq.installation_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'provreq_installation_changed'
@@ -220,15 +219,11 @@ CREATE TRIGGER installation_changed AFTER INSERT OR UPDATE OR DELETE ON provreq.
 CREATE FUNCTION provreq.adopt() RETURNS void
 	LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	DELETE FROM provreq.installation i
-	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_control_system() c, pg_catalog.pg_database d
-		WHERE d.datname = pg_catalog.current_database()
-		AND i.system_identifier = c.system_identifier AND i.database = d.oid);
+	DELETE FROM provreq.installation;
 	INSERT INTO provreq.installation (system_identifier, database)
 		SELECT c.system_identifier, d.oid
 		FROM pg_catalog.pg_control_system() c, pg_catalog.pg_database d
-		WHERE d.datname = pg_catalog.current_database()
-	ON CONFLICT DO NOTHING;
+		WHERE d.datname = pg_catalog.current_database();
 END;
 COMMENT ON FUNCTION provreq.adopt() IS
 'Says that requests are from now on sent from this database, which was restored from a dump, copied, or upgraded with pg_upgrade. Make sure that the original does not send any more.';

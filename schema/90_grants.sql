@@ -17,6 +17,7 @@ GRANT EXECUTE ON FUNCTION provreq.resubmit(bigint), provreq.cancel(bigint, text)
 GRANT SELECT ON provreq.request_secret TO provreq_admin;
 GRANT INSERT, UPDATE, DELETE ON provreq.wire_profile TO provreq_admin;
 GRANT EXECUTE ON FUNCTION provreq.adopt() TO provreq_admin;
+GRANT EXECUTE ON FUNCTION provreq.new_id() TO provreq_admin;	-- a default
 
 GRANT SELECT, UPDATE, DELETE ON provreq.request_pending TO provreq_worker;
 GRANT INSERT ON provreq.request_closed TO provreq_worker;

@@ -34,191 +34,11 @@
 
 PGDLLEXPORT void provreq_sender_main(Datum main_arg);
 
-/* Answers that are read from the transport at a time. */
-#define REPLIES 64
-
 /* How often to look whether the provider's other sender has left, in ms. */
 #define OTHER_SENDER_DELAY 100
 
 /* Keys that the filter of deferred requests is made for. */
 #define FILTER_KEYS 2000000
-
-/* ------------------------------------------------------------------------
- * Flights
- * ------------------------------------------------------------------------
- */
-
-static uint64
-flight_tag(const Flight *flight, int part)
-{
-	return ((uint64) flight->slot << 32) | (uint32) part;
-}
-
-/* Puts a flight among the landed, its slot free for another. */
-static void
-flight_landed(Sender *sender, Flight *flight)
-{
-	sender->flights[flight->slot] = NULL;
-	sender->free_slots[sender->nfree++] = flight->slot;
-	if (sender->nlanded == 0)
-		sender->landed_since = GetCurrentTimestamp();
-	dlist_push_tail(&sender->landed, &flight->node);
-	sender->nlanded++;
-}
-
-static void
-leave_outbox(Sender *sender, Flight *flight)
-{
-	dlist_delete(&flight->node);
-	sender->noutbox--;
-}
-
-/* Hands messages to the transport as long as it takes them. */
-static void
-submit_outbox(Sender *sender, TimestampTz now)
-{
-	int			room = sender_room(sender, now);
-
-	while (room > 0 && sender->noutbox > 0)
-	{
-		Flight	   *flight = dlist_container(Flight, node,
-											 dlist_head_node(&sender->outbox));
-		int			part = flight_next_part(flight);
-
-		if (part >= 0)
-		{
-			sender->settings->adapter->transport->submit(sender->link,
-														 flight->parts[part].message,
-														 flight_tag(flight, part));
-			flight->parts[part].submitted = true;
-			flight->next_part++;
-			flight->nwaiting++;
-			sender->nsubmitted++;
-			room--;
-		}
-		if (flight_next_part(flight) >= 0)
-			continue;
-		leave_outbox(sender, flight);
-		if (flight->nwaiting == 0)
-		{
-			flight_land(flight, sender->settings, now);
-			flight_landed(sender, flight);
-		}
-	}
-}
-
-/* Takes back what waits in the outbox: no further byte of it will leave. */
-static void
-recall_outbox(Sender *sender, TimestampTz now)
-{
-	while (sender->noutbox > 0)
-	{
-		Flight	   *flight = dlist_container(Flight, node,
-											 dlist_head_node(&sender->outbox));
-
-		leave_outbox(sender, flight);
-		flight->next_part = flight->nparts;
-		if (flight->nwaiting > 0)
-			continue;			/* lands with its last answer */
-		if (flight_was_out(flight))
-			flight_land(flight, sender->settings, now);
-		else
-			flight_recall(flight, now);
-		flight_landed(sender, flight);
-	}
-}
-
-/* ------------------------------------------------------------------------
- * Answers
- * ------------------------------------------------------------------------
- */
-
-/* What an answer says about the provider itself. */
-static void
-note_health(Sender *sender, const CasOutcome *outcome, const CasReply *reply,
-			TimestampTz now)
-{
-	const char *why = reply->failure ? reply->failure :
-		outcome->error_description;
-
-	if (reply->status == CAS_ANSWERED && !outcome->unreachable)
-	{
-		if (breaker_answered(&sender->breaker))
-			ereport(LOG,
-					(errmsg("provreq: provider \"%s\" answers again",
-							sender->name)));
-		return;
-	}
-	if (!breaker_failed(&sender->breaker, now))
-		return;
-	ereport(WARNING,
-			(errmsg("provreq: provider \"%s\" is out of reach: %s",
-					sender->name, why ? why : "no answer"),
-			 errdetail("Its requests wait; one at a time is tried until it answers.")));
-	recall_outbox(sender, now);
-}
-
-/*
- * Decoding may convert encodings, which needs a transaction unless the
- * database speaks UTF-8, as all but old ones do.
- */
-static void
-decode_reply(Sender *sender, Flight *flight, int part, const CasReply *reply)
-{
-	bool		convert = GetDatabaseEncoding() != PG_UTF8 &&
-		GetDatabaseEncoding() != PG_SQL_ASCII;
-
-	if (convert)
-		process_begin();
-	flight_answer(flight, part, sender->settings, reply);
-	if (convert)
-		process_commit();
-}
-
-static void
-take_reply(Sender *sender, const CasReply *reply, TimestampTz now)
-{
-	uint32		slot = (uint32) (reply->tag >> 32);
-	int			part = (int) (uint32) reply->tag;
-	Flight	   *flight = slot < sender->nslots ? sender->flights[slot] : NULL;
-	CasOutcome	outcome;
-
-	if (flight == NULL || part >= flight->nparts ||
-		!flight->parts[part].submitted || flight->parts[part].answered)
-	{
-		elog(WARNING, "provreq: transport answered for nothing that was sent");
-		return;
-	}
-	sender->nsubmitted--;
-	decode_reply(sender, flight, part, reply);
-	outcome = flight->parts[part].outcome;
-	if (flight->nwaiting == 0 && flight_next_part(flight) < 0)
-	{
-		flight_land(flight, sender->settings, now);
-		flight_landed(sender, flight);
-	}
-	note_health(sender, &outcome, reply, now);
-}
-
-static void
-move_bytes(Sender *sender)
-{
-	CasReply	replies[REPLIES];
-	int			n;
-
-	if (sender->link == NULL)
-		return;
-	do
-	{
-		TimestampTz now;
-
-		n = sender->settings->adapter->transport->process(sender->link,
-														  replies, REPLIES);
-		now = GetCurrentTimestamp();
-		for (int i = 0; i < n; i++)
-			take_reply(sender, &replies[i], now);
-	} while (n == REPLIES);
-}
 
 /* ------------------------------------------------------------------------
  * The loop
@@ -237,36 +57,13 @@ heed_wakeups(Sender *sender)
 		sender->withdrawn = true;
 	if (bits & WAKE_PREPARED)
 		sender->prepared = sender->withdrawn = true;
+	if ((bits & WAKE_PREPARED) && (bits & WAKE_RELOAD))
+		sender->reload_prepared = true;
 	if (bits & WAKE_STOP)
 		sender->stopping = sender->deliberate = true;
 	process_follow_configuration();
 	if (ShutdownRequestPending)
 		sender->stopping = true;
-}
-
-/* Patience is over: what has no answer yet is in doubt, and recorded so. */
-static void
-abandon_flights(Sender *sender, TimestampTz now)
-{
-	CasReply	none = {.status = CAS_NO_ANSWER};
-
-	none.failure = "the sender was stopped before an answer came";
-	for (uint32 slot = 0; slot < sender->nslots; slot++)
-	{
-		Flight	   *flight = sender->flights[slot];
-
-		if (flight == NULL)
-			continue;
-		for (int part = 0; part < flight->nparts; part++)
-			if (flight->parts[part].submitted &&
-				!flight->parts[part].answered)
-				decode_reply(sender, flight, part, &none);
-		flight_land(flight, sender->settings, now);
-		flight_landed(sender, flight);
-	}
-	sender->nsubmitted = 0;
-	sender->link = NULL;		/* closed with the settings' context */
-	sender->link_generation++;
 }
 
 /*
@@ -285,10 +82,10 @@ stop_now(Sender *sender, TimestampTz now)
 													  provreq_shutdown_grace);
 		sender->leave_at = TimestampTzPlusMilliseconds(sender->stop_at,
 													   provreq_shutdown_grace / 2 + 1000);
-		recall_outbox(sender, now);
+		sender_recall(sender, now);
 	}
 	if (now >= sender->stop_at && sender->nsubmitted > 0)
-		abandon_flights(sender, now);
+		sender_abandon(sender, now);
 	return (sender->nsubmitted == 0 && sender->nlanded == 0 &&
 			sender->ndeferred == 0) || now >= sender->leave_at;
 }
@@ -380,7 +177,7 @@ static bool
 turn(Sender *sender)
 {
 	heed_wakeups(sender);
-	move_bytes(sender);
+	sender_move_bytes(sender);
 	if (stop_now(sender, GetCurrentTimestamp()))
 		return false;
 	if (sender->reload_again != 0 &&
@@ -388,14 +185,14 @@ turn(Sender *sender)
 		sender->reload = true;
 	if (sender->reload && !sender->stopping)
 	{
-		recall_outbox(sender, GetCurrentTimestamp());
+		sender_recall(sender, GetCurrentTimestamp());
 		if (sender->nsubmitted == 0 && sender->nlanded == 0)
 			sender_reload(sender);
 	}
 	if (sender_has_work(sender, GetCurrentTimestamp()))
 		sender_work(sender);
 	if (!sender->stopping)
-		submit_outbox(sender, GetCurrentTimestamp());
+		sender_submit(sender, GetCurrentTimestamp());
 	return true;
 }
 

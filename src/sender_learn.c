@@ -36,6 +36,8 @@ offer(const ScheduleEntry *entry, void *arg)
 	Offering   *offering = arg;
 	Sender	   *sender = offering->sender;
 
+	if (offering->source == SCHEDULE_REFILL && offering->full)
+		return;					/* refused once: no row beyond may come in */
 	switch (schedule_offer(sender->schedule, entry, offering->source,
 						   offering->now))
 	{
@@ -143,6 +145,12 @@ static void
 work_prepared(Sender *sender, TimestampTz now)
 {
 	sender->prepared = queue_prepared_exist();
+	if (!sender->prepared && sender->reload_prepared)
+	{
+		sender->reload = true;
+		sender->reload_prepared = false;
+	}
+	sender->withdrawn = true;
 	sender->next_prepared_look = TimestampTzPlusMilliseconds(now,
 															 PREPARED_INTERVAL);
 	sender->feed = true;

@@ -55,6 +55,7 @@ typedef struct Sender
 	bool		recovered;		/* unfinished attempts were dealt with */
 	bool		announced;		/* the supervisor knows that there are requests */
 	bool		prepared;		/* prepared transactions may hold requests */
+	bool		reload_prepared;	/* so may DDL */
 	TimestampTz next_prepared_look;
 	TimestampTz later_limit;	/* rows scheduled up to here were offered */
 	TimestampTz next_later;		/* the earliest one beyond it; 0 = none */
@@ -124,6 +125,12 @@ typedef struct ScheduleStep
 	PassedOver	why;
 	TimestampTz not_before;
 } ScheduleStep;
+
+/* sender_flights.c: between the table and the transport. */
+extern void sender_submit(Sender *sender, TimestampTz now);
+extern void sender_recall(Sender *sender, TimestampTz now);
+extern void sender_move_bytes(Sender *sender);
+extern void sender_abandon(Sender *sender, TimestampTz now);
 
 /* sender_settings.c: follows server, mapping and profile. */
 extern void sender_reload(Sender *sender);

@@ -193,7 +193,10 @@ work_done(Sender *sender, Work *work)
 	sender->cautious = sender->settle_singly || sender->take_singles > 0;
 }
 
-/* The server is short of something, or on its way down: nobody's fault. */
+/*
+ * The server is short of something, or on its way down, or the table lacks a
+ * right or a column: not the fault of a row.
+ */
 static bool
 is_passing(const ErrorData *error)
 {
@@ -201,7 +204,8 @@ is_passing(const ErrorData *error)
 
 	return category == ERRCODE_INSUFFICIENT_RESOURCES ||
 		category == ERRCODE_OPERATOR_INTERVENTION ||
-		category == ERRCODE_SYSTEM_ERROR;
+		category == ERRCODE_SYSTEM_ERROR ||
+		category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION;
 }
 
 /* Gives back to the schedule what was taken; one that failed alone waits. */

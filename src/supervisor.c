@@ -107,13 +107,14 @@ say_copied(Supervisor *supervisor)
 static void
 look(Supervisor *supervisor)
 {
+	/* asked first: what is committed after this is seen at the next look */
+	if (supervisor->prepared)
+		supervisor->prepared = queue_prepared_exist();
 	supervisor->present = queue_lock_table();
 	if (supervisor->present)
 	{
 		supervisor->at_home = ask("SELECT provreq.is_home()");
 		say_copied(supervisor);
-		if (supervisor->prepared)
-			supervisor->prepared = queue_prepared_exist();
 	}
 	match_senders(supervisor);
 }
@@ -180,7 +181,7 @@ may_leave(const Supervisor *supervisor)
 	bool		alone = senders == NIL;
 
 	list_free(senders);
-	return !supervisor->present && alone;
+	return !supervisor->present && !supervisor->prepared && alone;
 }
 
 /* How long to wait, given what starting senders asked for. */
