@@ -30,7 +30,9 @@ OBJS = \
 	src/api_secret.o \
 	src/api_udf.o \
 	src/api_values.o \
+	src/attempt_history.o \
 	src/breaker.o \
+	src/caller.o \
 	src/complaint.o \
 	src/directory.o \
 	src/directory_query.o \

@@ -69,6 +69,14 @@ COMMENT ON FUNCTION provreq.index_closed(regclass) IS
 'Makes the indexes that every partition of the closed requests has. Used by make_partitions().';
 SELECT provreq.index_closed('provreq.request_closed_default');
 
+CREATE FUNCTION provreq.lock_partitions() RETURNS void
+	LANGUAGE sql SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT pg_catalog.pg_advisory_xact_lock('provreq.request_closed'::regclass::oid::bigint);
+END;
+COMMENT ON FUNCTION provreq.lock_partitions() IS
+'Lets one transaction at a time make partitions; taken before any other lock.';
+
 CREATE FUNCTION provreq.make_partition(month date) RETURNS void
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 	SET timezone = 'UTC'
@@ -78,6 +86,7 @@ DECLARE
 	from_date timestamptz := month::timestamp;
 	to_date timestamptz := (month + interval '1 month')::timestamp;
 BEGIN
+	PERFORM provreq.lock_partitions();
 	IF pg_catalog.to_regclass('provreq.' || name) IS NOT NULL THEN
 		RETURN;
 	END IF;
@@ -117,6 +126,7 @@ DECLARE
 	ahead integer := pg_catalog.current_setting('provreq.partitions_ahead')::integer;
 	month date;
 BEGIN
+	PERFORM provreq.lock_partitions();
 	IF NOT EXISTS (SELECT FROM provreq.request) THEN
 		RETURN false;
 	END IF;

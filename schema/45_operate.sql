@@ -1,6 +1,12 @@
 /*
  * What a person does with a pending request.
  */
+CREATE FUNCTION provreq.caller() RETURNS text
+	AS 'MODULE_PATHNAME', 'provreq_caller'
+	LANGUAGE c STABLE;
+COMMENT ON FUNCTION provreq.caller() IS
+'The role in whose name the current statement runs, also inside of functions that run with the rights of another.';
+
 CREATE FUNCTION provreq.lock_pending(number bigint) RETURNS provreq.request
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -23,8 +29,12 @@ BEGIN
 				pg_catalog.current_setting('transaction_isolation')),
 			HINT = 'Use a transaction of isolation level READ COMMITTED.';
 	END IF;
-	SELECT * INTO found_row FROM provreq.request_pending p WHERE p.number = wanted FOR UPDATE;
-	IF NOT FOUND THEN
+	BEGIN
+		SELECT * INTO found_row FROM provreq.request_pending p WHERE p.number = wanted FOR UPDATE;
+	EXCEPTION WHEN serialization_failure THEN
+		found_row := NULL;	/* closed while we waited for it */
+	END;
+	IF found_row.number IS NULL THEN
 		SELECT * INTO found_row FROM provreq.request_closed c WHERE c.number = wanted;
 		IF FOUND THEN
 			RAISE EXCEPTION USING
@@ -60,12 +70,15 @@ BEGIN
 	PERFORM provreq.lock_pending(wanted);
 	UPDATE provreq.request_pending p
 	SET hold_reason = NULL, retry_date = NULL,
-		updated_date = pg_catalog.now(), updated_by_user = session_user
+		attempt_log = COALESCE(p.attempt_log, '[]') || pg_catalog.jsonb_build_object(
+			'resubmitted', pg_catalog.clock_timestamp(), 'by', provreq.caller(),
+			'was_held', p.hold_reason),
+		updated_date = pg_catalog.now(), updated_by_user = provreq.caller()
 	WHERE p.number = wanted;
 END
 $$;
 COMMENT ON FUNCTION provreq.resubmit(bigint) IS
-'Lets a pending request that is held or waits for a retry go again at once. Its number is the same, so that a CAS that carried it out already may know it. Errors: P0002 no such request, 55000 closed already, 55006 in flight, 25001 isolation level other than READ COMMITTED.';
+'Lets a pending request that is held or waits for a retry go again at once. Its number is the same, so that a CAS that carried it out already may know it; retry_limit and retry_window count anew. The act is kept in attempt_log. Errors: P0002 no such request, 55000 closed already, 55006 in flight, 25001 isolation level other than READ COMMITTED.';
 
 CREATE FUNCTION provreq.cancel(number bigint, reason text) RETURNS void
 	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -86,7 +99,7 @@ BEGIN
 	SET life_cycle_state = 'REJECTED', closed_date = pg_catalog.clock_timestamp(),
 		error_code = 'CANCELLED', error_description = why,
 		hold_reason = NULL, retry_date = NULL, created_xid = NULL,
-		updated_date = pg_catalog.now(), updated_by_user = session_user
+		updated_date = pg_catalog.now(), updated_by_user = provreq.caller()
 	WHERE r.number = wanted AND r.life_cycle_state = 'PENDING';
 END
 $$;

@@ -123,6 +123,18 @@ flight_refuse(Flight *flight, const ErrorData *error)
 	outcome->cas.error_description = pstrdup(error->message);
 }
 
+/* Or about a server that is short of memory, or going down? */
+static bool
+is_about_the_row(const ErrorData *error)
+{
+	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	return category == ERRCODE_DATA_EXCEPTION ||
+		category == ERRCODE_FEATURE_NOT_SUPPORTED ||
+		category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION ||
+		category == ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+}
+
 Flight *
 flight_make(FlightBatch *batch, const CasSettings *settings, QueueRow *row)
 {
@@ -142,6 +154,8 @@ flight_make(FlightBatch *batch, const CasSettings *settings, QueueRow *row)
 
 		MemoryContextSwitchTo(batch->context);
 		error = CopyErrorData();
+		if (!is_about_the_row(error))
+			PG_RE_THROW();
 		FlushErrorState();
 		flight_refuse(flight, error);
 	}
@@ -332,7 +346,7 @@ is_exhausted(const QueueRow *row, const CasSettings *settings,
 
 	if (result->max_attempts > 0)
 		limit = Min(limit, result->max_attempts);
-	return row->cas.attempt >= limit ||
+	return row->tries + 1 >= limit ||
 		TimestampDifferenceExceeds(first, now,
 								   (int) cas_option_int(settings,
 														"retry_window"));

@@ -12,22 +12,24 @@
 #include "pgstat.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
+#include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/snapmgr.h"
+#include "utils/timeout.h"
 
 #include "process.h"
 #include "wake.h"
 
 /* No statement of ours waits longer than this for a lock. */
-#define LOCK_TIMEOUT "200ms"
+#define LOCK_TIMEOUT_SETTING "200ms"
 
 /* A commit is under way, which may be waiting for a standby. */
 static volatile sig_atomic_t committing = false;
 
 /*
  * SIGTERM only asks us to leave: a sender first waits for the answers to
- * what it has sent.  Nothing of ours takes long, see LOCK_TIMEOUT, but for
+ * what it has sent.  Nothing of ours takes long, see lock_timeout, but for
  * a commit that waits for a standby: that wait is given up.
  */
 static void
@@ -45,13 +47,23 @@ handle_sigterm(SIGNAL_ARGS)
 	errno = save_errno;
 }
 
+/*
+ * SIGINT is how lock_timeout interrupts a wait.  From pg_cancel_backend() it
+ * means nothing to us: there is no statement of a user's to cancel.
+ */
+static void
+handle_sigint(SIGNAL_ARGS)
+{
+	if (get_timeout_indicator(LOCK_TIMEOUT, false))
+		StatementCancelHandler(postgres_signal_arg);
+}
+
 void
 process_signals(void)
 {
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, handle_sigterm);
-	pqsignal(SIGINT, SIG_IGN);	/* pg_cancel_backend: there is no statement
-								 * of a user's to cancel */
+	pqsignal(SIGINT, handle_sigint);
 	BackgroundWorkerUnblockSignals();
 }
 
@@ -79,7 +91,9 @@ set_options(void)
 {
 	set_option("search_path", "pg_catalog, pg_temp");
 	set_option("statement_timeout", "0");
-	set_option("lock_timeout", LOCK_TIMEOUT);
+	set_option("lock_timeout", LOCK_TIMEOUT_SETTING);
+	if (GetConfigOption("transaction_timeout", true, false) != NULL)
+		set_option("transaction_timeout", "0"); /* new in PostgreSQL 17 */
 	set_option("idle_in_transaction_session_timeout", "0");
 	set_option("default_transaction_isolation", "read committed");
 	set_option("default_transaction_read_only", "off");

@@ -37,6 +37,7 @@
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
 
+#include "attempt_history.h"
 #include "queue.h"
 #include "saved_plan.h"
 #include "values.h"
@@ -165,7 +166,7 @@ row_parts_done(int row, int column, QueueRow *taken)
 	"p.number, p.id, p.type, p.process_immediately, p.priority = 'EXPRESS', " \
 	"p.scheduled_date, p.attempts, p.hold_reason IS NOT NULL, p.parameters, " \
 	"s.parameters, p.parts_done, " \
-	"(p.attempt_log -> 0 ->> 'started')::timestamptz"
+	"p.attempt_log"
 
 /* One row of the current SPI result, in the current memory context. */
 static QueueRow *
@@ -176,7 +177,6 @@ row_read(Queue *queue, int row)
 	Jsonb	   *parameters = row_jsonb(row, 9);
 	Jsonb	   *secrets = row_jsonb(row, 10);
 	bool		isnull;
-	Datum		first;
 
 	cas->number = DatumGetInt64(row_column(row, 1, &isnull));
 	cas->id = row_text(row, 2);
@@ -189,8 +189,7 @@ row_read(Queue *queue, int row)
 	taken->held = DatumGetBool(row_column(row, 8, &isnull));
 	cas->values = values_from_jsonb(parameters, secrets);
 	row_parts_done(row, 11, taken);
-	first = row_column(row, 12, &isnull);
-	taken->first_started = isnull ? 0 : DatumGetTimestampTz(first);
+	taken->tries = attempt_history(row_jsonb(row, 12), &taken->first_started);
 	return taken;
 }
 
@@ -359,6 +358,12 @@ queue_unfinished(Queue *queue)
 	SPI_connect();
 	values[0] = CStringGetTextDatum(queue->provider);
 	values[1] = Int64GetDatum(queue->incarnation);
+	if (SPI_execute_with_args("DELETE FROM provreq.attempt a"
+							  " WHERE a.provider = $1 AND a.incarnation <> $2"
+							  " AND NOT EXISTS (SELECT FROM provreq.request_pending p"
+							  " WHERE p.number = a.number)",
+							  2, types, values, NULL, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not remove attempts of requests that are gone");
 	if (SPI_execute_with_args("SELECT " ROW_COLUMNS
 							  ", a.attempt, a.sequence_number, a.started_date"
 							  " FROM provreq.attempt a"

@@ -40,7 +40,9 @@ typedef struct QueueRow
 	bool		held;
 	int			nparts_done;
 	int		   *parts_done;		/* indexes of messages already acknowledged */
-	TimestampTz first_started;	/* of its first attempt; 0 = none yet */
+	int			tries;			/* attempts before this one since it was created
+								 * or last resubmitted */
+	TimestampTz first_started;	/* of the first of those; 0 = none yet */
 	TimestampTz started;		/* of this attempt, set by queue_attempt */
 	int64		sequence_number;	/* set by queue_attempt */
 } QueueRow;

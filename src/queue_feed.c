@@ -34,7 +34,7 @@
 #define ENTRY_COLUMNS \
 	"number, process_immediately, priority = 'EXPRESS', " \
 	"hold_reason IS NOT NULL, attempts > 0, scheduled_date, retry_date, " \
-	"ordering_keys"
+	"ordering_keys, scheduled_date > created_date"
 
 static Datum
 entry_column(int row, int column, bool *isnull)
@@ -43,27 +43,37 @@ entry_column(int row, int column, bool *isnull)
 						 column, isnull);
 }
 
-/* Hashes of a row's ordering keys. */
+/* Hashes of a row's ordering keys; a null is none. */
 static uint64 *
 entry_keys(Datum array, int *nkeys)
 {
 	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
 	uint64	   *keys;
 
 	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
-					  TYPALIGN_INT, &elements, NULL, nkeys);
-	keys = palloc(sizeof(uint64) * *nkeys);
-	for (int i = 0; i < *nkeys; i++)
+					  TYPALIGN_INT, &elements, &nulls, &n);
+	keys = palloc(sizeof(uint64) * Max(n, 1));
+	*nkeys = 0;
+	for (int i = 0; i < n; i++)
 	{
-		text	   *key = DatumGetTextPP(elements[i]);
+		text	   *key;
 
-		keys[i] = DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA_ANY(key),
+		if (nulls[i])
+			continue;
+		key = DatumGetTextPP(elements[i]);
+		keys[(*nkeys)++] = DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA_ANY(key),
 												   VARSIZE_ANY_EXHDR(key), 0));
 	}
 	return keys;
 }
 
-/* Shows the rows of the current SPI result to a visitor. */
+/*
+ * Shows the rows of the current SPI result to a visitor.  A row that was not
+ * scheduled for later is due, whatever the clock did since: nothing would
+ * look for it again.
+ */
 static void
 visit_rows(QueueVisitor visitor, void *arg)
 {
@@ -80,6 +90,8 @@ visit_rows(QueueVisitor visitor, void *arg)
 		entry.held = DatumGetBool(entry_column(row, 4, &isnull));
 		entry.been_out = DatumGetBool(entry_column(row, 5, &isnull));
 		entry.scheduled = DatumGetTimestampTz(entry_column(row, 6, &isnull));
+		if (!DatumGetBool(entry_column(row, 9, &isnull)))
+			entry.scheduled = Min(entry.scheduled, GetCurrentTimestamp());
 		entry.not_before = retrynull ? 0 : DatumGetTimestampTz(retry);
 		entry.keys = entry_keys(entry_column(row, 8, &isnull), &entry.nkeys);
 		visitor(&entry, arg);

@@ -37,6 +37,9 @@ PGDLLEXPORT void provreq_sender_main(Datum main_arg);
 /* How often to look whether the provider's other sender has left, in ms. */
 #define OTHER_SENDER_DELAY 100
 
+/* Before a wait longer than this, in ms, statistics are sent for certain. */
+#define LONG_WAIT 1000
+
 /* Keys that the filter of deferred requests is made for. */
 #define FILTER_KEYS 2000000
 
@@ -66,6 +69,14 @@ heed_wakeups(Sender *sender)
 		sender->stopping = true;
 }
 
+/* Nothing is on its way and nothing is to be recorded. */
+static bool
+is_drained(const Sender *sender)
+{
+	return sender->nsubmitted == 0 && sender->noutbox == 0 &&
+		sender->nlanded == 0;
+}
+
 /*
  * Whether to leave now: everything is answered and recorded.  Answers are
  * waited for as long as provreq.shutdown_grace says, locks half as long
@@ -86,8 +97,8 @@ stop_now(Sender *sender, TimestampTz now)
 	}
 	if (now >= sender->stop_at && sender->nsubmitted > 0)
 		sender_abandon(sender, now);
-	return (sender->nsubmitted == 0 && sender->nlanded == 0 &&
-			sender->ndeferred == 0) || now >= sender->leave_at;
+	return (is_drained(sender) && sender->ndeferred == 0) ||
+		now >= sender->leave_at;
 }
 
 static TimestampTz
@@ -137,7 +148,9 @@ wait_time(Sender *sender)
 	long		timeout = -1;
 	long		transport = -1;
 
-	if (sender_has_work(sender, now))
+	if (sender_has_work(sender, now) ||
+		(is_drained(sender) && (sender->reload ||
+								(sender->stopping && sender->ndeferred == 0))))
 		return 0;
 	if (next != 0)
 		timeout = TimestampDifferenceMilliseconds(now, next);
@@ -186,7 +199,7 @@ turn(Sender *sender)
 	if (sender->reload && !sender->stopping)
 	{
 		sender_recall(sender, GetCurrentTimestamp());
-		if (sender->nsubmitted == 0 && sender->nlanded == 0)
+		if (is_drained(sender))
 			sender_reload(sender);
 	}
 	if (sender_has_work(sender, GetCurrentTimestamp()))
@@ -206,6 +219,7 @@ run(Sender *sender)
 	for (;;)
 	{
 		WaitEvent	event;
+		long		timeout;
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
@@ -221,7 +235,10 @@ run(Sender *sender)
 								   PGINVALID_SOCKET);
 		}
 		report_state(sender);
-		(void) WaitEventSetWait(set, wait_time(sender), &event, 1, event_name);
+		timeout = wait_time(sender);
+		if (timeout < 0 || timeout > LONG_WAIT)
+			pgstat_report_stat(true);
+		(void) WaitEventSetWait(set, timeout, &event, 1, event_name);
 	}
 	if (set)
 		FreeWaitEventSet(set);

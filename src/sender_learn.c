@@ -36,6 +36,8 @@ offer(const ScheduleEntry *entry, void *arg)
 	Offering   *offering = arg;
 	Sender	   *sender = offering->sender;
 
+	if (entry->scheduled > offering->now)
+		offering->now = GetCurrentTimestamp();	/* the row is newer than that */
 	if (offering->source == SCHEDULE_REFILL && offering->full)
 		return;					/* refused once: no row beyond may come in */
 	switch (schedule_offer(sender->schedule, entry, offering->source,

@@ -111,7 +111,6 @@ work_take(Sender *sender, Work *work, TimestampTz now)
 	queue_attempt(sender->queue, attempted);
 	if (!sender->announced)
 		wake_supervisor_at_commit();
-	sender->announced = true;
 }
 
 static uint32
@@ -167,6 +166,8 @@ work_taken(Sender *sender, Work *work)
 
 	if (work->batch && work->batch->nflights > 0)
 		MemoryContextSetParent(work->batch->context, TopMemoryContext);
+	if (work->departing != NIL)
+		sender->announced = true;
 	foreach(lc, work->departing)
 	{
 		Flight	   *flight = lfirst(lc);

@@ -63,10 +63,8 @@ sender_take_room(Sender *sender, TimestampTz now)
 	if (room == 0 && (sender->link == NULL || sender->stopping ||
 					  sender->reload))
 		return 0;
-	room += provreq_batch_size - sender->noutbox;
-	if (sender->take_singles > 0)
-		return Min(room, 1);
-	return Max(0, Min(room, provreq_batch_size));
+	room = Max(0, room + provreq_batch_size - sender->noutbox);
+	return Min(room, sender->take_singles > 0 ? 1 : provreq_batch_size);
 }
 
 /* Is it worth a transaction to take more? */
@@ -274,9 +272,14 @@ report_failure(Sender *sender, const ErrorData *error)
 			 errhint("See pg_locks for who holds locks on provreq.request_pending.")));
 }
 
+/*
+ * After the commit nothing may fail: if it does, the error ends the process,
+ * and the next incarnation finds what there is in the table.
+ */
 static void
 work_unit(Sender *sender, WorkKind kind)
 {
+	volatile bool committed = false;
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext,
 												  "provreq work",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -286,8 +289,7 @@ work_unit(Sender *sender, WorkKind kind)
 	PG_TRY();
 	{
 		work_in_transaction(sender, work, context);
-		MemoryContextSwitchTo(context);
-		work_done(sender, work);
+		committed = true;
 	}
 	PG_CATCH();
 	{
@@ -303,6 +305,9 @@ work_unit(Sender *sender, WorkKind kind)
 		RESUME_INTERRUPTS();
 	}
 	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	if (committed)
+		work_done(sender, work);
 	MemoryContextSwitchTo(TopMemoryContext);
 	MemoryContextDelete(context);
 }

@@ -35,9 +35,11 @@
 /* A child that dies is started again after this, in ms. */
 #define RESTART_DELAY	500
 
-/* One that dies within this is, after twice the time at each repetition. */
+/*
+ * One that dies within this is, after twice the time at each repetition, up
+ * to RESTART_DELAY_MAX.
+ */
 #define SHORT_LIFE		1000
-#define RESTART_DELAY_MAX 60000
 
 /* What to wake when the current transaction commits. */
 typedef struct PendingWake

@@ -13,6 +13,9 @@
 #include "storage/lwlock.h"
 #include "wake.h"
 
+/* A child is not kept waiting for longer than this, in ms. */
+#define RESTART_DELAY_MAX 60000
+
 typedef struct WakeSlot
 {
 	WorkerKind	kind;

@@ -157,6 +157,8 @@ claim_wanted(WorkerKind kind, Oid dbid, WakeChild *child, long *delay)
 			continue;
 		if (slot->state == WORKER_STARTING)
 			due = TimestampTzPlusMilliseconds(slot->started, START_PATIENCE);
+		if (due > TimestampTzPlusMilliseconds(now, RESTART_DELAY_MAX))
+			due = now;			/* the clock was set back */
 		if (due > now)
 		{
 			long		ms = TimestampDifferenceMilliseconds(now, due) + 1;

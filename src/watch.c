@@ -24,6 +24,7 @@
 #include "catalog/pg_user_mapping.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
@@ -72,6 +73,42 @@ refuse_rename(Oid serverid)
 				 errhint("Create a server of the new name, and drop the old one when nothing is pending for it.")));
 }
 
+/* The server and the user of a mapping, as the current command leaves them. */
+static Oid
+mapping_server(Oid mapping, Oid *user)
+{
+	Relation	rel = table_open(UserMappingRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			server = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_user_mapping_oid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(mapping));
+	scan = systable_beginscan(rel, UserMappingOidIndexId, true,
+							  SnapshotSelf, 1, &key);
+	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		server = ((Form_pg_user_mapping) GETSTRUCT(tuple))->umserver;
+		*user = ((Form_pg_user_mapping) GETSTRUCT(tuple))->umuser;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return server;
+}
+
+/* Mappings of other roles are nothing to the senders. */
+static void
+mapping_changed(Oid mapping)
+{
+	Oid			user = InvalidOid;
+	Oid			server = mapping_server(mapping, &user);
+
+	if (OidIsValid(server) &&
+		(!OidIsValid(user) || user == get_role_oid("provreq_worker", true)))
+		wake_sender_at_commit(server, WAKE_RELOAD);
+}
+
 static void
 watch(ObjectAccessType access, Oid classId, Oid objectId, int subId, void *arg)
 {
@@ -82,9 +119,10 @@ watch(ObjectAccessType access, Oid classId, Oid objectId, int subId, void *arg)
 		return;
 	if (classId == ForeignServerRelationId && access == OAT_POST_ALTER)
 		refuse_rename(objectId);
-	if (classId == ForeignServerRelationId ||
-		classId == UserMappingRelationId)
-		wake_all_senders_at_commit(WAKE_RELOAD);
+	if (classId == ForeignServerRelationId)
+		wake_sender_at_commit(objectId, WAKE_RELOAD);
+	if (classId == UserMappingRelationId)
+		mapping_changed(objectId);
 	if (classId == ForeignServerRelationId ||
 		classId == ExtensionRelationId)
 		wake_supervisor_at_commit();
