@@ -161,11 +161,12 @@ row_parts_done(int row, int column, QueueRow *taken)
 		taken->parts_done[i] = DatumGetInt32(elements[i]);
 }
 
-/* Columns that row_read expects; s is request_secret. */
+/* Columns that row_read expects. */
 #define ROW_COLUMNS \
 	"p.number, p.id, p.type, p.process_immediately, p.priority = 'EXPRESS', " \
 	"p.scheduled_date, p.attempts, p.hold_reason IS NOT NULL, p.parameters, " \
-	"s.parameters, p.parts_done, " \
+	"(SELECT s.parameters FROM provreq.request_secret s" \
+	" WHERE s.number = p.number), p.parts_done, " \
 	"p.attempt_log"
 
 /* One row of the current SPI result, in the current memory context. */
@@ -219,11 +220,10 @@ queue_take(Queue *queue, const int64 *numbers, int n)
 	values[0] = numbers_array(numbers, n);
 	values[1] = CStringGetTextDatum(queue->provider);
 	saved_plan_get(&plan, "SELECT " ROW_COLUMNS
-			   " FROM pg_catalog.unnest($1) WITH ORDINALITY AS t (number, place)"
-			   " JOIN provreq.request_pending p ON p.number = t.number"
-			   " LEFT JOIN provreq.request_secret s ON s.number = p.number"
-			   " WHERE p.provider = $2"
-			   " ORDER BY t.place FOR UPDATE OF p SKIP LOCKED",
+			   " FROM provreq.request_pending p"
+			   " WHERE p.number = ANY ($1) AND p.provider = $2"
+			   " ORDER BY pg_catalog.array_position($1, p.number)"
+			   " FOR UPDATE OF p SKIP LOCKED",
 			   2, types);
 	if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not take pending requests");
@@ -368,7 +368,6 @@ queue_unfinished(Queue *queue)
 							  ", a.attempt, a.sequence_number, a.started_date"
 							  " FROM provreq.attempt a"
 							  " JOIN provreq.request_pending p ON p.number = a.number"
-							  " LEFT JOIN provreq.request_secret s ON s.number = p.number"
 							  " WHERE a.provider = $1 AND a.incarnation <> $2"
 							  " ORDER BY a.sequence_number",
 							  2, types, values, NULL, false, 0) != SPI_OK_SELECT)

@@ -9,6 +9,10 @@
  * and those running below it.  Rows of exactly these are what may be new,
  * and an index on created_xid leads to them alone.
  *
+ * Plans are kept, and the table may have been empty when they were made: an
+ * index on number that promised the right order would then be walked from end
+ * to end.  "number + 0" keeps it out where another index is meant.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -172,7 +176,7 @@ feed_new(Queue *queue, QueueVisitor visitor, void *arg)
 			   "UNION ALL "
 			   "SELECT * FROM provreq.request_pending"
 			   " WHERE created_xid = ANY ($3)) AS news"
-			   " WHERE provider = $1 ORDER BY number",
+			   " WHERE provider = $1 ORDER BY number + 0",
 			   3, types);
 	visit_plan(plan, values, visitor, arg);
 }
@@ -259,10 +263,10 @@ queue_read_before(Queue *queue, int64 number, QueueVisitor visitor, void *arg)
 	values[1] = Int64GetDatum(number);
 	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS
 			   " FROM provreq.request_pending"
-			   " WHERE provider = $1 AND number < $2"
+			   " WHERE provider = $1 AND number + 0 < $2"
 			   " AND ordering_keys && (SELECT ordering_keys"
 			   " FROM provreq.request_pending WHERE number = $2)"
-			   " ORDER BY number",
+			   " ORDER BY number + 0",
 			   2, types);
 	visit_plan(plan, values, visitor, arg);
 	SPI_finish();
@@ -286,7 +290,7 @@ queue_read_later(Queue *queue, TimestampTz from, TimestampTz to,
 			   " FROM provreq.request_pending"
 			   " WHERE provider = $1 AND scheduled_date > $2"
 			   " AND scheduled_date <= $3"
-			   " AND scheduled_date > created_date ORDER BY number",
+			   " AND scheduled_date > created_date ORDER BY number + 0",
 			   3, types);
 	visit_plan(plan, values, visitor, arg);
 	SPI_finish();

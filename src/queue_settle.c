@@ -8,6 +8,10 @@
  * pending and the attempt counts (it goes into attempt_log), or the attempt
  * never happened.  In all three the attempt row goes away.
  *
+ * Plans are kept, and the tables may have been empty when they were made.  So
+ * rows are named by "number = ANY (...)", which is an index condition whatever
+ * the statistics say, and never found by joining the table with a list.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -203,18 +207,17 @@ close_requests(QueueOutcome **outcomes, int n)
 			   " o_error, o_error_text, o_provider_error,"
 			   " o_provider_error_text)"
 			   "), gone AS ("
-			   " DELETE FROM provreq.request_pending p USING o"
-			   " WHERE p.number = o.o_number RETURNING *"
+			   " DELETE FROM provreq.request_pending"
+			   " WHERE number = ANY ($1) RETURNING *"
 			   "), attempts_gone AS ("
-			   " DELETE FROM provreq.attempt a USING o"
-			   " WHERE a.number = o.o_number"
+			   " DELETE FROM provreq.attempt WHERE number = ANY ($1)"
 			   ") INSERT INTO provreq.request_closed ("
 			   KEPT_COLUMNS ", " CLOSED_COLUMNS ")"
 			   " SELECT " KEPT_COLUMNS ", o_state, o_started, o_ended,"
 			   " o_sequence, o_attempt, o_request, o_response,"
 			   " o_data::jsonb, o_reference, o_error, o_error_text,"
 			   " o_provider_error, o_provider_error_text, o_ended,"
-			   " 'provreq_worker' FROM gone",
+			   " 'provreq_worker' FROM gone JOIN o ON o_number = number",
 			   6 + TEXT_COLUMNS, types);
 	run(plan, values, "closing requests");
 }
@@ -310,8 +313,7 @@ keep_requests(QueueOutcome **outcomes, int n)
 			   " reference, error, error_text, provider_error,"
 			   " provider_error_text)"
 			   "), attempts_gone AS ("
-			   " DELETE FROM provreq.attempt a USING o"
-			   " WHERE a.number = o.number"
+			   " DELETE FROM provreq.attempt WHERE number = ANY ($1)"
 			   ") UPDATE provreq.request_pending p SET"
 			   " attempts = o.attempt, retry_date = o.retry_date,"
 			   " hold_reason = o.hold_reason,"
@@ -326,7 +328,7 @@ keep_requests(QueueOutcome **outcomes, int n)
 			   " 'sequence_number', o.sequence, 'started', o.started,"
 			   " 'ended', o.ended, 'verdict', o.verdict,"
 			   " 'error_code', o.error, 'error_description', o.error_text)"
-			   " FROM o WHERE p.number = o.number",
+			   " FROM o WHERE p.number = ANY ($1) AND p.number = o.number",
 			   9 + TEXT_COLUMNS, types);
 	run(plan, values, "keeping requests");
 }
