@@ -263,6 +263,7 @@ profile_checked(TriggerData *trigger, HeapTuple tuple)
 {
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	int			columns[2];
+	int			ncolumns;
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
 	Datum		name,
@@ -283,7 +284,10 @@ profile_checked(TriggerData *trigger, HeapTuple tuple)
 	values[0] = BoolGetDatum(!creating_extension);
 	columns[1] = SPI_fnumber(desc, "updated_date");
 	values[1] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
-	return heap_modify_tuple_by_cols(tuple, desc, 2, columns, values, nulls);
+	/* an INSERT brings its own date, or the default: a dump has the old one */
+	ncolumns = TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ? 1 : 2;
+	return heap_modify_tuple_by_cols(tuple, desc, ncolumns, columns, values,
+									 nulls);
 }
 
 Datum

@@ -19,8 +19,11 @@
 /* How often to look for requests of prepared transactions, ms. */
 #define PREPARED_INTERVAL 1000
 
-/* Rows that one refill reads at a time. */
-#define REFILL_ROWS 10000
+/*
+ * Rows that one refill reads at a time: few, for an urgent request waits while
+ * they are read.
+ */
+#define REFILL_ROWS 1000
 
 typedef struct Offering
 {

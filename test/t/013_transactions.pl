@@ -61,7 +61,8 @@ wait_until('the prepared request is sent', sub { cards() eq '2 4 5 9 6' });
 wait_until_idle($node);
 pass('COMMIT PREPARED lets it go');
 
-$node->restart('immediate');
+$node->stop('immediate');
+$node->start;
 wait_for_sender($node, 'main_conax');
 $node->safe_psql('postgres', call(10, 'P1'));
 wait_until_idle($node);

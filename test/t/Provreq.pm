@@ -55,7 +55,6 @@ my $common_conf = <<'EOC';
 shared_preload_libraries = 'provreq'
 max_worker_processes = 32
 max_prepared_transactions = 10
-log_min_messages = log
 log_line_prefix = '%m [%p] %b %q%a '
 timezone = 'UTC'
 lc_messages = 'C'
@@ -389,15 +388,18 @@ sub compare_request
 	return @problems;
 }
 
-# The smartcards and STBs that a message touches.
+# The smartcards and STBs that a message touches, each once.
 sub message_keys
 {
 	my ($message) = @_;
-	my @keys = map { "card $_" } split /,/, $message->{cards};
+	my %keys = map { ("card $_" => 1) } split /,/, $message->{cards};
 
-	push @keys, map { "stb $_" } split /,/, $message->{things}
-	  if $message->{operation} =~ /Pairing/;
-	return @keys;
+	if ($message->{operation} =~ /Pairing/)
+	{
+		$keys{"stb $_"} = 1 foreach split /,/, $message->{things};
+	}
+	delete @keys{ 'card -', 'stb -' };
+	return sort keys %keys;
 }
 
 # Per card and STB, messages go out in the order of their numbers, and none
@@ -640,7 +642,8 @@ sub card
 	return { map { split /=/, $_, 2 } split / /, $self->control("card $ca_id") };
 }
 
-# The messages that were received, in that order, each a hash.
+# The messages that were received, in that order, each a hash; their number
+# in scalar context.
 sub ledger
 {
 	my ($self) = @_;
@@ -659,7 +662,8 @@ sub ledger
 		$message{carried_out} = $message{carried_out} eq 'yes';
 		push @messages, \%message;
 	}
-	return sort { $a->{received} <=> $b->{received} } @messages;
+	@messages = sort { $a->{received} <=> $b->{received} } @messages;
+	return @messages;
 }
 
 # The messages of one request.
@@ -667,7 +671,9 @@ sub messages
 {
 	my ($self, $number) = @_;
 
-	return grep { $_->{sequence} eq $number } $self->ledger;
+	my @messages = grep { $_->{sequence} eq $number } $self->ledger;
+
+	return @messages;
 }
 
 # Simulators do not outlive the test, however it ends.
