@@ -23,6 +23,8 @@ OBJS = \
 	src/adapter_conax_decode.o \
 	src/adapter_conax_operations.o \
 	src/adapter_conax_profile.o \
+	src/adapter_nagravision.o \
+	src/adapter_nds.o \
 	src/api.o \
 	src/api_arguments.o \
 	src/api_function.o \
@@ -86,6 +88,7 @@ REGRESS = \
 	show \
 	list \
 	preview \
+	provider \
 	teardown
 # The tests count characters
 REGRESS_OPTS = --encoding=UTF8

@@ -67,11 +67,11 @@ must(void *allocated)
 }
 
 static double
-now_seconds(void)
+clock_seconds(clockid_t id)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(id, &now);
 	return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
 
@@ -295,7 +295,7 @@ drive(Bench *bench)
 static double
 run(Bench *bench, const Options *options)
 {
-	double		start = now_seconds();
+	double		start = clock_seconds(CLOCK_MONOTONIC);
 
 	for (int i = 0; i < options->connections; i++)
 	{
@@ -309,7 +309,7 @@ run(Bench *bench, const Options *options)
 		drive(bench);
 		collect(bench);
 	}
-	return now_seconds() - start;
+	return clock_seconds(CLOCK_MONOTONIC) - start;
 }
 
 /* ------------------------------------------------------------------------
@@ -328,7 +328,8 @@ usage(FILE *out, int status)
 		  "                      HTTP Basic authentication\n"
 		  "  --ca-file FILE      certificates to trust\n"
 		  "\n"
-		  "Prints the number of answers, seconds, and answers a second.\n", out);
+		  "Prints the number of answers, seconds, answers a second, and\n"
+		  "microseconds of processor time an answer.\n", out);
 	exit(status);
 }
 
@@ -380,6 +381,7 @@ main(int argc, char **argv)
 	Options		options = {.connections = 16};
 	Bench		bench = {0};
 	double		seconds;
+	double		cpu;
 	int			c;
 
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
@@ -391,9 +393,12 @@ main(int argc, char **argv)
 		die("failed", "libcurl does not start");
 	read_bodies(&bench, options.bodies);
 	open_multi(&bench, options.connections);
+	cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
 	seconds = run(&bench, &options);
-	printf("%zu %.6f %.1f\n", bench.answered, seconds,
-		   (double) bench.answered / seconds);
+	cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	printf("%zu %.6f %.1f %.1f\n", bench.answered, seconds,
+		   (double) bench.answered / seconds,
+		   cpu * 1e6 / (double) bench.answered);
 	curl_multi_cleanup(bench.multi);
 	return 0;
 }

@@ -14,6 +14,28 @@ CREATE FOREIGN DATA WRAPPER conax_web_services
 COMMENT ON FOREIGN DATA WRAPPER conax_web_services IS
 'provreq providers of the kind Conax Web Services (SOAP over HTTPS).';
 
+CREATE FUNCTION provreq.nagravision_validator(text[], oid) RETURNS void
+	AS 'MODULE_PATHNAME', 'provreq_validate_options'
+	LANGUAGE c STRICT;
+COMMENT ON FUNCTION provreq.nagravision_validator(text[], oid) IS
+'Checks the options of nagravision providers when CREATE or ALTER SERVER or USER MAPPING runs.';
+
+CREATE FOREIGN DATA WRAPPER nagravision
+	VALIDATOR provreq.nagravision_validator;
+COMMENT ON FOREIGN DATA WRAPPER nagravision IS
+'provreq providers of the kind Nagravision SMS Gateway (framed TCP); nothing can be sent to them yet.';
+
+CREATE FUNCTION provreq.nds_validator(text[], oid) RETURNS void
+	AS 'MODULE_PATHNAME', 'provreq_validate_options'
+	LANGUAGE c STRICT;
+COMMENT ON FUNCTION provreq.nds_validator(text[], oid) IS
+'Checks the options of nds providers when CREATE or ALTER SERVER or USER MAPPING runs.';
+
+CREATE FOREIGN DATA WRAPPER nds
+	VALIDATOR provreq.nds_validator;
+COMMENT ON FOREIGN DATA WRAPPER nds IS
+'provreq providers of the kind NDS (framed TCP); nothing can be sent to them yet.';
+
 /*
  * Message layouts, status tables and operation shapes of the systems, as
  * documents that an operator corrects with an UPDATE.  A dump holds those

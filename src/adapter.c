@@ -15,6 +15,8 @@
 /* A new CAS is one line here. */
 static const CasAdapter *const adapters[] = {
 	&conax_adapter,
+	&nagravision_adapter,
+	&nds_adapter,
 	NULL
 };
 

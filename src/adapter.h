@@ -278,7 +278,8 @@ typedef struct CasAdapter
 	const CasOperation *operations; /* ends with name NULL */
 	const CasOption *options;	/* its own, beside the common ones; ends with
 								 * name NULL */
-	const CasTransport *transport;
+	const CasTransport *transport;	/* NULL: nothing can be sent to it, and
+									 * the callbacks below may be NULL */
 
 	/*
 	 * Rules that span several options: raises an error with a hint.  Called
@@ -337,5 +338,7 @@ extern const CasOperation *adapter_operation_by_type(const CasAdapter *adapter,
 extern const CasOption adapter_common_options[];
 
 extern const CasAdapter conax_adapter;
+extern const CasAdapter nagravision_adapter;
+extern const CasAdapter nds_adapter;
 
 #endif							/* PROVREQ_ADAPTER_H */

@@ -220,6 +220,11 @@ provreq_validate_options(PG_FUNCTION_ARGS)
 	check_mandatory(settings, place);
 	if (adapter->check_options)
 		adapter->check_options(settings, place);
+	if (place == CAS_ON_SERVER && adapter->transport == NULL)
+		ereport(WARNING,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("this version of provreq cannot send requests to providers of kind %s",
+						adapter->kind)));
 	PG_RETURN_VOID();
 }
 
@@ -244,12 +249,14 @@ profile_adapter(Datum kind)
 	const CasAdapter *adapter = adapter_by_kind(TextDatumGetCString(kind));
 	StringInfoData kinds;
 
-	if (adapter)
+	if (adapter != NULL && adapter->compile_profile != NULL)
 		return adapter;
 	initStringInfo(&kinds);
+	adapter = NULL;
 	while ((adapter = adapter_next(adapter)) != NULL)
-		appendStringInfo(&kinds, "%s%s", kinds.len ? ", " : "",
-						 adapter->kind);
+		if (adapter->compile_profile != NULL)
+			appendStringInfo(&kinds, "%s%s", kinds.len ? ", " : "",
+							 adapter->kind);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid kind of wire profile: \"%s\"",

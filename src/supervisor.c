@@ -60,7 +60,7 @@ match_senders(Supervisor *supervisor)
 		{
 			Provider   *provider = lfirst(lc);
 
-			if (!provider->effective)
+			if (!provider->effective || provider->adapter->transport == NULL)
 				continue;
 			known = list_delete_oid(known, provider->serverid);
 			if (!wake_want(WORKER_SENDER, MyDatabaseId, provider->serverid))

@@ -98,8 +98,9 @@ http_count(void)
 Connection *
 http_connection(struct MHD_Connection *connection)
 {
-	return MHD_get_connection_info(connection,
-								   MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	enum MHD_ConnectionInfoType what = MHD_CONNECTION_INFO_SOCKET_CONTEXT;
+
+	return MHD_get_connection_info(connection, what)->socket_context;
 }
 
 /* The handshake itself is to fail for want of a good client certificate. */
@@ -121,6 +122,7 @@ static void
 http_notify(void *unused, struct MHD_Connection *connection, void **context,
 			enum MHD_ConnectionNotificationCode code)
 {
+	enum MHD_ConnectionInfoType what = MHD_CONNECTION_INFO_CONNECTION_FD;
 	Connection *ours = *context;
 
 	(void) unused;
@@ -131,8 +133,7 @@ http_notify(void *unused, struct MHD_Connection *connection, void **context,
 		return;
 	}
 	ours = must_alloc(sizeof(Connection));
-	ours->fd = MHD_get_connection_info(connection,
-									   MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	ours->fd = MHD_get_connection_info(connection, what)->connect_fd;
 	*context = ours;
 	list_add(ours);
 	if (client_certificate_required)

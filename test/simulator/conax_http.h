@@ -28,7 +28,7 @@ typedef struct Connection
 {
 	unsigned long long id;
 	int			fd;
-	bool		busy;			/* a message is on; guarded by the list's lock */
+	bool		busy;			/* a message is on; under the list's lock */
 	struct Connection *previous;
 	struct Connection *next;
 } Connection;

@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -125,8 +125,9 @@ state_add_product(Card *card, const char *id, long long start)
 
 	if (product == NULL)
 	{
-		card->products = must_resize(card->products,
-									 (card->product_count + 1) * sizeof(Product));
+		size_t		size = (card->product_count + 1) * sizeof(Product);
+
+		card->products = must_resize(card->products, size);
 		product = &card->products[card->product_count++];
 		product->id = must_copy(id);
 		product->start = start != 0 ? start : (long long) time(NULL);
@@ -231,12 +232,13 @@ state_join_card(Pairing *pairing, Card *card)
 void
 state_join_module(Pairing *pairing, Module *module)
 {
+	size_t		size = (pairing->module_count + 1) * sizeof(Module *);
+
 	if (module->pairing == pairing)
 		return;
 	if (module->pairing != NULL)
 		leave_module(module);
-	pairing->modules = must_resize(pairing->modules,
-								   (pairing->module_count + 1) * sizeof(Module *));
+	pairing->modules = must_resize(pairing->modules, size);
 	pairing->modules[pairing->module_count++] = module;
 	module->pairing = pairing;
 }
@@ -258,8 +260,9 @@ describe_products(const Card *card, Text *line)
 	const char *separator = "";
 	size_t		i;
 
-	qsort(card->products, card->product_count, sizeof(Product),
-		  compare_products);
+	if (card->product_count > 0)
+		qsort(card->products, card->product_count, sizeof(Product),
+			  compare_products);
 	for (i = 0; i < card->product_count; i++)
 	{
 		if (!state_product_active(&card->products[i]))

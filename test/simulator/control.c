@@ -25,7 +25,8 @@
 
 static struct pollfd polled[FIRST_CLIENT + MAX_CLIENTS];
 static Text lines[FIRST_CLIENT + MAX_CLIENTS];	/* what came, not whole yet */
-static nfds_t polled_count;
+static nfds_t polled_count;		/* the thread's own once it runs */
+static bool running;
 static struct sockaddr_un address;
 static ControlCommand run_command;
 static pthread_t controller;
@@ -133,10 +134,24 @@ control_loop(void *unused)
 	return NULL;
 }
 
+/* A simulator that was killed leaves its socket behind. */
+static void
+remove_dead_socket(void)
+{
+	int			fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	if (connect(fd, (struct sockaddr *) &address, sizeof(address)) != 0 &&
+		errno == ECONNREFUSED)
+		unlink(address.sun_path);
+	close(fd);
+}
+
 bool
 control_start(const char *path, ControlCommand command)
 {
-	int			fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int			fd;
 
 	address.sun_family = AF_UNIX;
 	if (strlen(path) >= sizeof(address.sun_path))
@@ -145,7 +160,10 @@ control_start(const char *path, ControlCommand command)
 		return false;
 	}
 	strcpy(address.sun_path, path);
-	if (fd < 0 || bind(fd, (struct sockaddr *) &address, sizeof(address)) != 0 ||
+	remove_dead_socket();
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 ||
+		bind(fd, (struct sockaddr *) &address, sizeof(address)) != 0 ||
 		listen(fd, MAX_CLIENTS) != 0)
 		return false;
 	run_command = command;
@@ -154,13 +172,14 @@ control_start(const char *path, ControlCommand command)
 	polled[0].events = polled[1].events = POLLIN;
 	polled_count = FIRST_CLIENT;
 	errno = pthread_create(&controller, NULL, control_loop, NULL);
-	return errno == 0;
+	running = errno == 0;
+	return running;
 }
 
 void
 control_stop(void)
 {
-	if (polled_count == 0)
+	if (!running)
 		return;
 	eventfd_write(polled[0].fd, 1);
 	pthread_join(controller, NULL);

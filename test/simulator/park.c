@@ -139,12 +139,12 @@ park_nudge(void)
 void
 park(Parked *parked, struct MHD_Connection *connection, long long due)
 {
+	enum MHD_ConnectionInfoType what = MHD_CONNECTION_INFO_CONNECTION_FD;
 	struct epoll_event event = {.events = EPOLLRDHUP};
 
 	parked->connection = connection;
 	parked->due = due;
-	parked->fd = MHD_get_connection_info(connection,
-										 MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	parked->fd = MHD_get_connection_info(connection, what)->connect_fd;
 	parked->state = PARK_WAITING;
 	parked->previous = NULL;
 	event.data.ptr = parked;

@@ -30,7 +30,7 @@ extern void text_add_xml(Text *text, const char *s);
 extern char *text_take(Text *text);
 extern void text_free(Text *text);
 
-/* malloc, calloc, realloc and strdup that end the program when out of memory. */
+/* calloc, realloc and strdup that end the program when out of memory. */
 extern void *must_alloc(size_t size);
 extern void *must_resize(void *old, size_t size);
 extern char *must_copy(const char *s);

@@ -15,8 +15,9 @@ use Provreq;
 use ProvreqFaults;
 use Test::More;
 
-# One at a time, so that the order of sending is that of the schedule: a
-# sender chooses the next one while at most two are not yet recorded.
+# One at a time, so that the order of sending is that of the schedule, but for
+# a few that a sender chooses before it knows how the last ones ended.
+my $ahead = $ENV{AHEAD};
 my $node = provreq_node('order', conf => "provreq.batch_size = 1\n");
 my $cas = Provreq::Simulator->start;
 my $seed = $ENV{PROVREQ_SEED} || time();
@@ -127,7 +128,7 @@ sub lift_requests
 
 # What is wrong with an order of sending.  At each step the most urgent of
 # those that can go must go; a request can surely go when all before it were
-# sent at least three steps ago.
+# sent so many steps ago that they are recorded.
 sub check_order
 {
 	my ($order, @requests) = @_;
@@ -138,7 +139,7 @@ sub check_order
 	return 'some were not sent' if @$order != @requests;
 	foreach my $request (@requests)
 	{
-		my $last = -3;
+		my $last = -$ahead;
 
 		foreach my $before (@{ $request->{before} || [] })
 		{
@@ -147,7 +148,7 @@ sub check_order
 			$last = $place{ $before->{number} }
 			  if $place{ $before->{number} } > $last;
 		}
-		push @{ $ready{ $last + 3 } }, $request;
+		push @{ $ready{ $last + $ahead } }, $request;
 	}
 	my @waiting;
 	foreach my $step (0 .. $#$order)
