@@ -131,33 +131,6 @@ slot_allocate(Sender *sender)
 	return sender->free_slots[--sender->nfree];
 }
 
-static int
-urgency(const Flight *flight)
-{
-	const CasRequest *cas = &flight->row->cas;
-
-	return cas->process_immediately ? 0 : cas->express ? 1 : 2;
-}
-
-/* Urgent ones go before those that were taken earlier and wait yet. */
-static void
-enqueue(Sender *sender, Flight *flight)
-{
-	dlist_iter	iter;
-	int			mine = urgency(flight);
-
-	sender->noutbox++;
-	if (mine < 2)
-		dlist_foreach(iter, &sender->outbox)
-		{
-			if (urgency(dlist_container(Flight, node, iter.cur)) <= mine)
-				continue;
-			dlist_insert_before(iter.cur, &flight->node);
-			return;
-		}
-	dlist_push_tail(&sender->outbox, &flight->node);
-}
-
 /* After the commit: attempts are in the table, messages may go. */
 void
 work_taken(Sender *sender, Work *work)
@@ -174,7 +147,8 @@ work_taken(Sender *sender, Work *work)
 
 		flight->slot = slot_allocate(sender);
 		sender->flights[flight->slot] = flight;
-		enqueue(sender, flight);
+		dlist_push_tail(&sender->outbox, &flight->node);
+		sender->noutbox++;
 	}
 	foreach(lc, work->refused)
 	{
