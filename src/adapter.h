@@ -46,8 +46,8 @@ typedef struct CasParameter
 	const char *name;			/* the SQL argument and the JSON member */
 	CasParameterKind kind;
 	bool		mandatory;
-	const char *stored_as;		/* name in parameters_set; NULL: the
-								 * kind says it (smartcard_ca_id, ...) */
+	const char *stored_as;		/* name in parameters_set; NULL: the kind says
+								 * it (smartcard_ca_id, ...) */
 	int64		min;			/* integer: least value; text and PIN: least
 								 * length in characters */
 	int64		max;			/* greatest value or length; 0 = unlimited */
@@ -145,7 +145,8 @@ typedef struct CasSettings
 
 /* An option's value; asking for a name that the table lacks is an internal error. */
 extern const char *cas_option(const CasSettings *settings, const char *name);
-extern int64 cas_option_int(const CasSettings *settings, const char *name); /* integers; durations in ms */
+extern int64 cas_option_int(const CasSettings *settings, const char *name); /* integers; durations
+																			 * in ms */
 extern bool cas_option_bool(const CasSettings *settings, const char *name);
 
 /* ------------------------------------------------------------------------
@@ -159,8 +160,8 @@ typedef struct CasMessage
 	const char *data;
 	Size		len;
 	const char *target;			/* for the transport: URL path, or NULL */
-	const char *headers;		/* for the transport: extra header lines,
-								 * each "Name: value\n", or NULL */
+	const char *headers;		/* for the transport: extra header lines, each
+								 * "Name: value\n", or NULL */
 	uint32		transaction;	/* what the answer is matched by, or 0 */
 	const char *label;			/* what this part is about, for people
 								 * ("product 000000000017"); NULL if the
@@ -179,8 +180,9 @@ typedef enum CasReplyStatus
 	CAS_ANSWERED,				/* data holds a whole answer */
 	CAS_NOT_SENT,				/* surely no byte of the body left us: no
 								 * connection, no TLS, bad certificate */
-	CAS_NO_ANSWER				/* bytes left and no whole answer came: timeout,
-								 * connection lost, answer cut or too big */
+	CAS_NO_ANSWER				/* bytes left and no whole answer came:
+								 * timeout, connection lost, answer cut or too
+								 * big */
 } CasReplyStatus;
 
 typedef struct CasReply
@@ -207,8 +209,9 @@ typedef enum CasVerdict
 typedef struct CasOutcome
 {
 	CasVerdict	verdict;
-	bool		unreachable;	/* with CAS_RETRY: the provider is at fault, not
-								 * this request; its attempt does not count */
+	bool		unreachable;	/* with CAS_RETRY: the provider is at fault,
+								 * not this request; its attempt does not
+								 * count */
 	int			max_attempts;	/* with CAS_RETRY: give up after so many; 0 =
 								 * the provider's retry_limit */
 	const char *error_code;		/* ours or the CAS's */
@@ -328,7 +331,7 @@ typedef struct CasAdapter
 /* The table of adapters, in adapter.c; NULL when there is none. */
 extern const CasAdapter *adapter_by_kind(const char *kind);
 extern const CasAdapter *adapter_by_prefix(const char *prefix);
-extern const CasAdapter *adapter_next(const CasAdapter *after);	/* NULL: the first */
+extern const CasAdapter *adapter_next(const CasAdapter *after); /* NULL: the first */
 extern const CasOperation *adapter_operation(const CasAdapter *adapter,
 											 const char *name);
 extern const CasOperation *adapter_operation_by_type(const CasAdapter *adapter,

@@ -76,7 +76,7 @@ has_secrets(const CasRequest *cas)
 
 	foreach(lc, cas->values)
 		if (((const CasValue *) lfirst(lc))->secret)
-			return true;
+		return true;
 	return false;
 }
 
@@ -135,7 +135,7 @@ is_about_the_row(const ErrorData *error)
 		category == ERRCODE_PROGRAM_LIMIT_EXCEEDED;
 }
 
-Flight *
+Flight	   *
 flight_make(FlightBatch *batch, const CasSettings *settings, QueueRow *row)
 {
 	MemoryContext old = MemoryContextSwitchTo(batch->context);
@@ -250,7 +250,7 @@ parts_account(const Flight *flight)
 	{
 		const FlightPart *part = &flight->parts[i];
 		bool		ok = part_was_done(flight->row, i) ||
-			(part->answered && part->outcome.verdict == CAS_DONE);
+		(part->answered && part->outcome.verdict == CAS_DONE);
 		StringInfo	list = ok ? &done : &rest;
 
 		appendStringInfo(list, "%s%s", list->len ? ", " : "",

@@ -102,14 +102,14 @@ look_at_databases(List **seen, MemoryContext context)
 
 	foreach(lc, known)
 		if (!list_member_oid(now, lfirst_oid(lc)))
-			wake_stop(WORKER_SUPERVISOR, lfirst_oid(lc), InvalidOid);
+		wake_stop(WORKER_SUPERVISOR, lfirst_oid(lc), InvalidOid);
 	foreach(lc, now)
 		if (!list_member_oid(*seen, lfirst_oid(lc)) &&
 			!wake_want(WORKER_SUPERVISOR, lfirst_oid(lc), InvalidOid))
-		{
-			now = foreach_delete_current(now, lc);
-			room = false;
-		}
+	{
+		now = foreach_delete_current(now, lc);
+		room = false;
+	}
 	list_free(known);
 	list_free(*seen);
 	*seen = now;

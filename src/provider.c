@@ -53,7 +53,7 @@ provider_from_server(const ForeignServer *server)
 	return provider;
 }
 
-List *
+List	   *
 provider_list(void)
 {
 	Relation	rel = table_open(ForeignServerRelationId, AccessShareLock);
@@ -77,7 +77,7 @@ provider_list(void)
 	return providers;
 }
 
-Provider *
+Provider   *
 provider_find(Oid serverid)
 {
 	ForeignServer *server = GetForeignServerExtended(serverid,
@@ -110,7 +110,7 @@ provider_names(const CasAdapter *adapter, bool effective_only)
 	return names.len ? names.data : pstrdup("none");
 }
 
-Provider *
+Provider   *
 provider_by_name(const char *name)
 {
 	ForeignServer *server = GetForeignServerByName(name, true);
@@ -154,12 +154,12 @@ provider_only(const CasAdapter *adapter)
 						adapter->kind),
 				 errdetail("Providers of that kind: %s.",
 						   provider_names(adapter, false)),
-				 errhint("Use CREATE SERVER â€¦ FOREIGN DATA WRAPPER %s, or ALTER SERVER â€¦ OPTIONS (SET state 'effective').",
+				 errhint("Use CREATE SERVER â126¦ FOREIGN DATA WRAPPER %s, or ALTER SERVER â126¦ OPTIONS (SET state 'effective').",
 						 adapter->kind)));
 	return only;
 }
 
-Provider *
+Provider   *
 provider_choose(const CasAdapter *adapter, const char *named,
 				const char *named_by_smartcard)
 {

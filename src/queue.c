@@ -65,7 +65,7 @@ queue_lock_provider(const char *provider)
 		LOCKACQUIRE_NOT_AVAIL;
 }
 
-Queue *
+Queue	   *
 queue_open(const CasAdapter *adapter, const char *provider)
 {
 	Queue	   *queue = palloc0(sizeof(Queue));
@@ -207,7 +207,7 @@ rows_read(Queue *queue, MemoryContext context)
 	return rows;
 }
 
-List *
+List	   *
 queue_take(Queue *queue, const int64 *numbers, int n)
 {
 	static SPIPlanPtr plan = NULL;
@@ -220,11 +220,11 @@ queue_take(Queue *queue, const int64 *numbers, int n)
 	values[0] = numbers_array(numbers, n);
 	values[1] = CStringGetTextDatum(queue->provider);
 	saved_plan_get(&plan, "SELECT " ROW_COLUMNS
-			   " FROM provreq.request_pending p"
-			   " WHERE p.number = ANY ($1) AND p.provider = $2"
-			   " ORDER BY pg_catalog.array_position($1, p.number)"
-			   " FOR UPDATE OF p SKIP LOCKED",
-			   2, types);
+				   " FROM provreq.request_pending p"
+				   " WHERE p.number = ANY ($1) AND p.provider = $2"
+				   " ORDER BY pg_catalog.array_position($1, p.number)"
+				   " FOR UPDATE OF p SKIP LOCKED",
+				   2, types);
 	if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not take pending requests");
 	rows = rows_read(queue, caller);
@@ -262,7 +262,7 @@ numbers_of_numbers(Queue *queue, SPIPlanPtr *plan, const char *sql,
 	return found;
 }
 
-List *
+List	   *
 queue_still_pending(Queue *queue, const int64 *numbers, int n)
 {
 	static SPIPlanPtr plan = NULL;
@@ -273,7 +273,7 @@ queue_still_pending(Queue *queue, const int64 *numbers, int n)
 							  numbers, n);
 }
 
-List *
+List	   *
 queue_lockable(Queue *queue, const int64 *numbers, int n)
 {
 	static SPIPlanPtr plan = NULL;
@@ -317,12 +317,12 @@ queue_attempt(Queue *queue, List *rows)
 	values[3] = Int64GetDatum(queue->incarnation);
 	values[4] = TimestampTzGetDatum(now);
 	saved_plan_get(&plan, "INSERT INTO provreq.attempt"
-			   " (number, attempt, provider, incarnation, started_date)"
-			   " SELECT number, attempt, $3, $4, $5"
-			   " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"
-			   " AS t (number, attempt)"
-			   " RETURNING sequence_number",
-			   5, types);
+				   " (number, attempt, provider, incarnation, started_date)"
+				   " SELECT number, attempt, $3, $4, $5"
+				   " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"
+				   " AS t (number, attempt)"
+				   " RETURNING sequence_number",
+				   5, types);
 	if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING ||
 		SPI_processed != n)
 		elog(ERROR, "could not write attempts");
@@ -347,7 +347,7 @@ unfinished_attempt(QueueRow *row, int i)
 	row->started = DatumGetTimestampTz(row_column(i, 15, &isnull));
 }
 
-List *
+List	   *
 queue_unfinished(Queue *queue)
 {
 	MemoryContext caller = CurrentMemoryContext;

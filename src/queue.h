@@ -24,8 +24,8 @@ typedef struct Queue
 	int64		incarnation;	/* of this sender; marks its attempts */
 	bool		primed;			/* the whole pending part was read once */
 	FullTransactionId xmax;		/* last feed: nothing from here on was seen */
-	int			nrunning;		/* last feed: transactions below xmax that were
-								 * not seen */
+	int			nrunning;		/* last feed: transactions below xmax that
+								 * were not seen */
 	FullTransactionId *running;
 	MemoryContext context;
 } Queue;
@@ -33,15 +33,15 @@ typedef struct Queue
 /* A pending row that was taken: locked until the transaction ends. */
 typedef struct QueueRow
 {
-	CasRequest	cas;			/* cas.attempt: the one that is about to begin;
-								 * cas.operation: NULL if the adapter has none
-								 * of that type */
+	CasRequest	cas;			/* cas.attempt: the one that is about to
+								 * begin; cas.operation: NULL if the adapter
+								 * has none of that type */
 	const char *type;
 	bool		held;
 	int			nparts_done;
 	int		   *parts_done;		/* indexes of messages already acknowledged */
-	int			tries;			/* attempts before this one since it was created
-								 * or last resubmitted */
+	int			tries;			/* attempts before this one since it was
+								 * created or last resubmitted */
 	TimestampTz first_started;	/* of the first of those; 0 = none yet */
 	TimestampTz started;		/* of this attempt, set by queue_attempt */
 	int64		sequence_number;	/* set by queue_attempt */

@@ -68,7 +68,7 @@ entry_keys(Datum array, int *nkeys)
 			continue;
 		key = DatumGetTextPP(elements[i]);
 		keys[(*nkeys)++] = DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA_ANY(key),
-												   VARSIZE_ANY_EXHDR(key), 0));
+															VARSIZE_ANY_EXHDR(key), 0));
 	}
 	return keys;
 }
@@ -147,9 +147,9 @@ feed_all(Queue *queue, QueueVisitor visitor, void *arg)
 
 	values[0] = CStringGetTextDatum(queue->provider);
 	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS
-			   " FROM provreq.request_pending"
-			   " WHERE provider = $1 ORDER BY number",
-			   1, types);
+				   " FROM provreq.request_pending"
+				   " WHERE provider = $1 ORDER BY number",
+				   1, types);
 	visit_plan(plan, values, visitor, arg);
 }
 
@@ -171,13 +171,13 @@ feed_new(Queue *queue, QueueVisitor visitor, void *arg)
 												FLOAT8PASSBYVAL,
 												TYPALIGN_DOUBLE));
 	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS " FROM ("
-			   "SELECT * FROM provreq.request_pending"
-			   " WHERE created_xid >= $2 "
-			   "UNION ALL "
-			   "SELECT * FROM provreq.request_pending"
-			   " WHERE created_xid = ANY ($3)) AS news"
-			   " WHERE provider = $1 ORDER BY number + 0",
-			   3, types);
+				   "SELECT * FROM provreq.request_pending"
+				   " WHERE created_xid >= $2 "
+				   "UNION ALL "
+				   "SELECT * FROM provreq.request_pending"
+				   " WHERE created_xid = ANY ($3)) AS news"
+				   " WHERE provider = $1 ORDER BY number + 0",
+				   3, types);
 	visit_plan(plan, values, visitor, arg);
 }
 
@@ -240,10 +240,10 @@ queue_read_after(Queue *queue, int64 number, int limit,
 	values[1] = Int64GetDatum(number);
 	values[2] = Int32GetDatum(limit);
 	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS
-			   " FROM provreq.request_pending"
-			   " WHERE provider = $1 AND number > $2"
-			   " ORDER BY number LIMIT $3",
-			   3, types);
+				   " FROM provreq.request_pending"
+				   " WHERE provider = $1 AND number > $2"
+				   " ORDER BY number LIMIT $3",
+				   3, types);
 	n = visit_plan(plan, values, visitor, arg);
 	SPI_finish();
 	PopActiveSnapshot();
@@ -262,12 +262,12 @@ queue_read_before(Queue *queue, int64 number, QueueVisitor visitor, void *arg)
 	values[0] = CStringGetTextDatum(queue->provider);
 	values[1] = Int64GetDatum(number);
 	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS
-			   " FROM provreq.request_pending"
-			   " WHERE provider = $1 AND number + 0 < $2"
-			   " AND ordering_keys && (SELECT ordering_keys"
-			   " FROM provreq.request_pending WHERE number = $2)"
-			   " ORDER BY number + 0",
-			   2, types);
+				   " FROM provreq.request_pending"
+				   " WHERE provider = $1 AND number + 0 < $2"
+				   " AND ordering_keys && (SELECT ordering_keys"
+				   " FROM provreq.request_pending WHERE number = $2)"
+				   " ORDER BY number + 0",
+				   2, types);
 	visit_plan(plan, values, visitor, arg);
 	SPI_finish();
 	PopActiveSnapshot();
@@ -287,11 +287,11 @@ queue_read_later(Queue *queue, TimestampTz from, TimestampTz to,
 	values[1] = TimestampTzGetDatum(from);
 	values[2] = TimestampTzGetDatum(to);
 	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS
-			   " FROM provreq.request_pending"
-			   " WHERE provider = $1 AND scheduled_date > $2"
-			   " AND scheduled_date <= $3"
-			   " AND scheduled_date > created_date ORDER BY number + 0",
-			   3, types);
+				   " FROM provreq.request_pending"
+				   " WHERE provider = $1 AND scheduled_date > $2"
+				   " AND scheduled_date <= $3"
+				   " AND scheduled_date > created_date ORDER BY number + 0",
+				   3, types);
 	visit_plan(plan, values, visitor, arg);
 	SPI_finish();
 	PopActiveSnapshot();
@@ -310,11 +310,11 @@ queue_next_later(Queue *queue, TimestampTz after)
 	values[0] = CStringGetTextDatum(queue->provider);
 	values[1] = TimestampTzGetDatum(after);
 	saved_plan_get(&plan, "SELECT scheduled_date"
-			   " FROM provreq.request_pending"
-			   " WHERE provider = $1 AND scheduled_date > $2"
-			   " AND scheduled_date > created_date"
-			   " ORDER BY provider, scheduled_date LIMIT 1",
-			   2, types);
+				   " FROM provreq.request_pending"
+				   " WHERE provider = $1 AND scheduled_date > $2"
+				   " AND scheduled_date > created_date"
+				   " ORDER BY provider, scheduled_date LIMIT 1",
+				   2, types);
 	if (SPI_execute_plan(plan, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the next scheduled request");
 	if (SPI_processed > 0)
@@ -337,7 +337,7 @@ queue_prepared_exist(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
 	saved_plan_get(&plan, "SELECT 1 FROM pg_catalog.pg_prepared_xacts"
-			   " WHERE database = pg_catalog.current_database()", 0, NULL);
+				   " WHERE database = pg_catalog.current_database()", 0, NULL);
 	if (SPI_execute_plan(plan, NULL, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read pg_prepared_xacts");
 	exist = SPI_processed > 0;

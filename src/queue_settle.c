@@ -79,7 +79,7 @@ column_array(const Column *column)
 {
 	bool		byval = column->type != TEXTOID;
 	int			len = column->type == TEXTOID ? -1 :
-		column->type == INT4OID ? sizeof(int32) : sizeof(int64);
+	column->type == INT4OID ? sizeof(int32) : sizeof(int64);
 	int			lower = 1;
 	int			n = column->n;
 
@@ -194,31 +194,31 @@ close_requests(QueueOutcome **outcomes, int n)
 		values[i] = column_array(column);
 	}
 	saved_plan_get(&plan, "WITH o AS MATERIALIZED ("
-			   " SELECT * FROM ROWS FROM ("
-			   " pg_catalog.unnest($1), pg_catalog.unnest($2),"
-			   " pg_catalog.unnest($3), pg_catalog.unnest($4),"
-			   " pg_catalog.unnest($5), pg_catalog.unnest($6),"
-			   " pg_catalog.unnest($7), pg_catalog.unnest($8),"
-			   " pg_catalog.unnest($9), pg_catalog.unnest($10),"
-			   " pg_catalog.unnest($11), pg_catalog.unnest($12),"
-			   " pg_catalog.unnest($13), pg_catalog.unnest($14))"
-			   " AS o (o_number, o_state, o_started, o_ended, o_sequence,"
-			   " o_attempt, o_request, o_response, o_data, o_reference,"
-			   " o_error, o_error_text, o_provider_error,"
-			   " o_provider_error_text)"
-			   "), gone AS ("
-			   " DELETE FROM provreq.request_pending"
-			   " WHERE number = ANY ($1) RETURNING *"
-			   "), attempts_gone AS ("
-			   " DELETE FROM provreq.attempt WHERE number = ANY ($1)"
-			   ") INSERT INTO provreq.request_closed ("
-			   KEPT_COLUMNS ", " CLOSED_COLUMNS ")"
-			   " SELECT " KEPT_COLUMNS ", o_state, o_started, o_ended,"
-			   " o_sequence, o_attempt, o_request, o_response,"
-			   " o_data::jsonb, o_reference, o_error, o_error_text,"
-			   " o_provider_error, o_provider_error_text, o_ended,"
-			   " 'provreq_worker' FROM gone JOIN o ON o_number = number",
-			   6 + TEXT_COLUMNS, types);
+				   " SELECT * FROM ROWS FROM ("
+				   " pg_catalog.unnest($1), pg_catalog.unnest($2),"
+				   " pg_catalog.unnest($3), pg_catalog.unnest($4),"
+				   " pg_catalog.unnest($5), pg_catalog.unnest($6),"
+				   " pg_catalog.unnest($7), pg_catalog.unnest($8),"
+				   " pg_catalog.unnest($9), pg_catalog.unnest($10),"
+				   " pg_catalog.unnest($11), pg_catalog.unnest($12),"
+				   " pg_catalog.unnest($13), pg_catalog.unnest($14))"
+				   " AS o (o_number, o_state, o_started, o_ended, o_sequence,"
+				   " o_attempt, o_request, o_response, o_data, o_reference,"
+				   " o_error, o_error_text, o_provider_error,"
+				   " o_provider_error_text)"
+				   "), gone AS ("
+				   " DELETE FROM provreq.request_pending"
+				   " WHERE number = ANY ($1) RETURNING *"
+				   "), attempts_gone AS ("
+				   " DELETE FROM provreq.attempt WHERE number = ANY ($1)"
+				   ") INSERT INTO provreq.request_closed ("
+				   KEPT_COLUMNS ", " CLOSED_COLUMNS ")"
+				   " SELECT " KEPT_COLUMNS ", o_state, o_started, o_ended,"
+				   " o_sequence, o_attempt, o_request, o_response,"
+				   " o_data::jsonb, o_reference, o_error, o_error_text,"
+				   " o_provider_error, o_provider_error_text, o_ended,"
+				   " 'provreq_worker' FROM gone JOIN o ON o_number = number",
+				   6 + TEXT_COLUMNS, types);
 	run(plan, values, "closing requests");
 }
 
@@ -298,38 +298,38 @@ keep_requests(QueueOutcome **outcomes, int n)
 		values[i] = column_array(column);
 	}
 	saved_plan_get(&plan, "WITH o AS MATERIALIZED ("
-			   " SELECT * FROM ROWS FROM ("
-			   " pg_catalog.unnest($1), pg_catalog.unnest($2),"
-			   " pg_catalog.unnest($3), pg_catalog.unnest($4),"
-			   " pg_catalog.unnest($5), pg_catalog.unnest($6),"
-			   " pg_catalog.unnest($7), pg_catalog.unnest($8),"
-			   " pg_catalog.unnest($9), pg_catalog.unnest($10),"
-			   " pg_catalog.unnest($11), pg_catalog.unnest($12),"
-			   " pg_catalog.unnest($13), pg_catalog.unnest($14),"
-			   " pg_catalog.unnest($15), pg_catalog.unnest($16),"
-			   " pg_catalog.unnest($17))"
-			   " AS o (number, attempt, sequence, started, ended, retry_date,"
-			   " hold_reason, parts, verdict, request, response, data,"
-			   " reference, error, error_text, provider_error,"
-			   " provider_error_text)"
-			   "), attempts_gone AS ("
-			   " DELETE FROM provreq.attempt WHERE number = ANY ($1)"
-			   ") UPDATE provreq.request_pending p SET"
-			   " attempts = o.attempt, retry_date = o.retry_date,"
-			   " hold_reason = o.hold_reason,"
-			   " parts_done = COALESCE(o.parts::integer[], p.parts_done),"
-			   " request = o.request, response = o.response,"
-			   " error_code = o.error, error_description = o.error_text,"
-			   " provider_error_code = o.provider_error,"
-			   " provider_error_description = o.provider_error_text,"
-			   " updated_date = o.ended, updated_by_user = 'provreq_worker',"
-			   " attempt_log = COALESCE(p.attempt_log, '[]')"
-			   " || pg_catalog.jsonb_build_object('attempt', o.attempt,"
-			   " 'sequence_number', o.sequence, 'started', o.started,"
-			   " 'ended', o.ended, 'verdict', o.verdict,"
-			   " 'error_code', o.error, 'error_description', o.error_text)"
-			   " FROM o WHERE p.number = ANY ($1) AND p.number = o.number",
-			   9 + TEXT_COLUMNS, types);
+				   " SELECT * FROM ROWS FROM ("
+				   " pg_catalog.unnest($1), pg_catalog.unnest($2),"
+				   " pg_catalog.unnest($3), pg_catalog.unnest($4),"
+				   " pg_catalog.unnest($5), pg_catalog.unnest($6),"
+				   " pg_catalog.unnest($7), pg_catalog.unnest($8),"
+				   " pg_catalog.unnest($9), pg_catalog.unnest($10),"
+				   " pg_catalog.unnest($11), pg_catalog.unnest($12),"
+				   " pg_catalog.unnest($13), pg_catalog.unnest($14),"
+				   " pg_catalog.unnest($15), pg_catalog.unnest($16),"
+				   " pg_catalog.unnest($17))"
+				   " AS o (number, attempt, sequence, started, ended, retry_date,"
+				   " hold_reason, parts, verdict, request, response, data,"
+				   " reference, error, error_text, provider_error,"
+				   " provider_error_text)"
+				   "), attempts_gone AS ("
+				   " DELETE FROM provreq.attempt WHERE number = ANY ($1)"
+				   ") UPDATE provreq.request_pending p SET"
+				   " attempts = o.attempt, retry_date = o.retry_date,"
+				   " hold_reason = o.hold_reason,"
+				   " parts_done = COALESCE(o.parts::integer[], p.parts_done),"
+				   " request = o.request, response = o.response,"
+				   " error_code = o.error, error_description = o.error_text,"
+				   " provider_error_code = o.provider_error,"
+				   " provider_error_description = o.provider_error_text,"
+				   " updated_date = o.ended, updated_by_user = 'provreq_worker',"
+				   " attempt_log = COALESCE(p.attempt_log, '[]')"
+				   " || pg_catalog.jsonb_build_object('attempt', o.attempt,"
+				   " 'sequence_number', o.sequence, 'started', o.started,"
+				   " 'ended', o.ended, 'verdict', o.verdict,"
+				   " 'error_code', o.error, 'error_description', o.error_text)"
+				   " FROM o WHERE p.number = ANY ($1) AND p.number = o.number",
+				   9 + TEXT_COLUMNS, types);
 	run(plan, values, "keeping requests");
 }
 
@@ -350,7 +350,7 @@ forget_attempts(QueueOutcome **outcomes, int n)
 		column_add(&numbers, Int64GetDatum(outcomes[i]->number), false);
 	values[0] = column_array(&numbers);
 	saved_plan_get(&plan, "DELETE FROM provreq.attempt WHERE number = ANY ($1)",
-			   1, types);
+				   1, types);
 	run(plan, values, "forgetting attempts");
 }
 
@@ -365,7 +365,7 @@ store_secret(const QueueOutcome *outcome)
 	values[0] = Int64GetDatum(outcome->number);
 	values[1] = CStringGetTextDatum(outcome->secret_request);
 	saved_plan_get(&plan, "UPDATE provreq.request_secret SET request = $2"
-			   " WHERE number = $1", 2, types);
+				   " WHERE number = $1", 2, types);
 	run(plan, values, "storing a secret");
 }
 

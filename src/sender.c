@@ -114,7 +114,7 @@ static TimestampTz
 next_instant(Sender *sender, TimestampTz now)
 {
 	TimestampTz next = sender->nsubmitted > 0 ? sender->stop_at :
-		sender->leave_at;
+	sender->leave_at;
 	ScheduleCounts counts;
 
 	if (sender->pause_until > now)

@@ -113,7 +113,7 @@ note_health(Sender *sender, const CasOutcome *outcome, const CasReply *reply,
 			TimestampTz now)
 {
 	const char *why = reply->failure ? reply->failure :
-		outcome->error_description;
+	outcome->error_description;
 
 	if (reply->status == CAS_ANSWERED && !outcome->unreachable)
 	{
@@ -140,7 +140,7 @@ static void
 decode_reply(Sender *sender, Flight *flight, int part, const CasReply *reply)
 {
 	bool		convert = GetDatabaseEncoding() != PG_UTF8 &&
-		GetDatabaseEncoding() != PG_SQL_ASCII;
+	GetDatabaseEncoding() != PG_SQL_ASCII;
 
 	if (convert)
 		process_begin();

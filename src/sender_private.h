@@ -53,7 +53,8 @@ typedef struct Sender
 	bool		feed;			/* look for new rows */
 	bool		withdrawn;		/* rows may have left the pending part */
 	bool		recovered;		/* unfinished attempts were dealt with */
-	bool		announced;		/* the supervisor knows that there are requests */
+	bool		announced;		/* the supervisor knows that there are
+								 * requests */
 	bool		prepared;		/* prepared transactions may hold requests */
 	bool		reload_prepared;	/* so may DDL */
 	TimestampTz next_prepared_look;

@@ -78,7 +78,7 @@ numbers_have(List *numbers, int64 number)
 
 	foreach(lc, numbers)
 		if (*(int64 *) lfirst(lc) == number)
-			return true;
+		return true;
 	return false;
 }
 
@@ -164,7 +164,7 @@ report_held(const Sender *sender, const QueueOutcome *outcome)
 				(errmsg("provreq: request " INT64_FORMAT
 						" of provider \"%s\" is held: %s",
 						outcome->number, sender->name, outcome->hold_reason),
-				 errhint("Find out whether it was carried out, then use provreq.resubmit(" INT64_FORMAT ") or provreq.cancel(" INT64_FORMAT ", â€¦).",
+				 errhint("Find out whether it was carried out, then use provreq.resubmit(" INT64_FORMAT ") or provreq.cancel(" INT64_FORMAT ", â126¦).",
 						 outcome->number, outcome->number)));
 }
 

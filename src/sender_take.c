@@ -43,7 +43,7 @@ pass_over_missing(Sender *sender, Work *work, List *rows, TimestampTz now)
 			return;
 		foreach(lc, rows)
 			if (((QueueRow *) lfirst(lc))->cas.number == work->taken[i])
-				found = true;
+			found = true;
 		if (found)
 			continue;
 		if (!asked)
@@ -52,9 +52,9 @@ pass_over_missing(Sender *sender, Work *work, List *rows, TimestampTz now)
 		asked = true;
 		foreach(lc, pending)
 			if (*(int64 *) lfirst(lc) == work->taken[i])
-				found = true;
+			found = true;
 		work_pass_over(work, work->taken[i], found ? PASSED_LOCKED : PASSED_GONE,
-				  TimestampTzPlusMilliseconds(now, LOCKED_DELAY));
+					   TimestampTzPlusMilliseconds(now, LOCKED_DELAY));
 	}
 }
 

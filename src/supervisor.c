@@ -57,20 +57,20 @@ match_senders(Supervisor *supervisor)
 
 	if (supervisor->present && supervisor->at_home)
 		foreach(lc, provider_list())
-		{
-			Provider   *provider = lfirst(lc);
+	{
+		Provider   *provider = lfirst(lc);
 
-			if (!provider->effective || provider->adapter->transport == NULL)
-				continue;
-			known = list_delete_oid(known, provider->serverid);
-			if (!wake_want(WORKER_SENDER, MyDatabaseId, provider->serverid))
-				ereport(WARNING,
-						(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-						 errmsg("no room for the sender of provider \"%s\"",
-								provider->name),
-						 errhint("Set provreq.max_workers to more than %d.",
-								 provreq_max_workers)));
-		}
+		if (!provider->effective || provider->adapter->transport == NULL)
+			continue;
+		known = list_delete_oid(known, provider->serverid);
+		if (!wake_want(WORKER_SENDER, MyDatabaseId, provider->serverid))
+			ereport(WARNING,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("no room for the sender of provider \"%s\"",
+							provider->name),
+					 errhint("Set provreq.max_workers to more than %d.",
+							 provreq_max_workers)));
+	}
 	foreach(lc, known)
 		wake_stop(WORKER_SENDER, MyDatabaseId, lfirst_oid(lc));
 }
@@ -206,7 +206,7 @@ supervisor_timeout(const Supervisor *supervisor, long timeout, bool ok)
 void
 provreq_supervisor_main(Datum main_arg)
 {
-	Supervisor	supervisor = {.rescan = true, .prepared = true};
+	Supervisor	supervisor = {.rescan = true,.prepared = true};
 	WaitEventSet *set;
 	uint32		event_name;
 

@@ -19,7 +19,7 @@ values_have(List *values, const char *name)
 
 	foreach(lc, values)
 		if (strcmp(((CasValue *) lfirst(lc))->name, name) == 0)
-			return true;
+		return true;
 	return false;
 }
 
@@ -81,7 +81,7 @@ values_append_object(List *values, Jsonb *object, List *known, bool secret)
 	return values;
 }
 
-List *
+List	   *
 values_from_jsonb(Jsonb *parameters, Jsonb *secrets)
 {
 	List	   *hidden = NIL;

@@ -111,7 +111,7 @@ wake_slot_wake(WakeSlot *slot, uint32 bits)
 }
 
 /* The slot of a child, or NULL.  Caller holds the lock. */
-WakeSlot *
+WakeSlot   *
 wake_slot_find(WorkerKind kind, Oid dbid, Oid serverid)
 {
 	for (int i = 1; i < wake_shared->nslots; i++)
@@ -129,7 +129,7 @@ wake_slot_find(WorkerKind kind, Oid dbid, Oid serverid)
  * Reserves a slot, or returns the one that is there; NULL when the roster is
  * full.  Caller holds the lock exclusively.
  */
-WakeSlot *
+WakeSlot   *
 wake_slot_want(WorkerKind kind, Oid dbid, Oid serverid)
 {
 	WakeSlot   *slot = wake_slot_find(kind, dbid, serverid);

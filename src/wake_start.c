@@ -75,13 +75,13 @@ roster_oids(WorkerKind kind, Oid dbid)
 	return oids;
 }
 
-List *
+List	   *
 wake_sender_oids(Oid dbid)
 {
 	return roster_oids(WORKER_SENDER, dbid);
 }
 
-List *
+List	   *
 wake_supervisor_databases(void)
 {
 	return roster_oids(WORKER_SUPERVISOR, InvalidOid);

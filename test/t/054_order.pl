@@ -8,16 +8,14 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 
-use List::Util qw(min uniq);
+use List::Util qw(max min uniq);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Provreq;
 use ProvreqFaults;
 use Test::More;
 
-# One at a time, so that the order of sending is that of the schedule, but for
-# a few that a sender chooses before it knows how the last ones ended.
-my $ahead = $ENV{AHEAD};
+# One at a time, so that the order of choosing can be told from the table.
 my $node = provreq_node('order', conf => "provreq.batch_size = 1\n");
 my $cas = Provreq::Simulator->start;
 my $seed = $ENV{PROVREQ_SEED} || time();
@@ -45,6 +43,25 @@ sub sent_order
 	my %wanted = map { $_ => 1 } @numbers;
 
 	return uniq(grep { $wanted{$_} } map { $_->{sequence} } $simulator->ledger);
+}
+
+# Requests in the order in which they were chosen, with when each was, and when
+# its outcome came, in microseconds.
+sub chosen_order
+{
+	my ($where, @numbers) = @_;
+	my $list = join ',', @numbers;
+	my $rows = $where->safe_psql('postgres', <<"EOQ");
+SELECT number, (1000000 * extract(epoch FROM executed_date))::bigint,
+	(1000000 * extract(epoch FROM closed_date))::bigint
+FROM provreq.request WHERE number = ANY ('{$list}') ORDER BY sequence_number
+EOQ
+
+	return map {
+		my ($number, $chosen, $ended) = split /\|/;
+
+		{ number => $number, chosen => $chosen, ended => $ended };
+	} split /\n/, $rows;
 }
 
 # ------------------------------------------------------- P3, without cards
@@ -126,37 +143,35 @@ sub lift_requests
 	return;
 }
 
-# What is wrong with an order of sending.  At each step the most urgent of
-# those that can go must go; a request can surely go when all before it were
-# sent so many steps ago that they are recorded.
+# What is wrong with an order of choosing.  At each step the most urgent of
+# those that can go must be chosen; a request can surely go when the outcomes
+# of all before it had come before the last but one was chosen.
 sub check_order
 {
-	my ($order, @requests) = @_;
+	my ($chosen, @requests) = @_;
 	my %request = map { $_->{number} => $_ } @requests;
-	my (%place, %ready, @problems);
+	my %step = map { $chosen->[$_]->{number} => $_ } 0 .. $#$chosen;
+	my @problems;
 
-	$place{ $order->[$_] } = $_ foreach 0 .. $#$order;
-	return 'some were not sent' if @$order != @requests;
+	return 'some were not sent' if @$chosen != @requests;
 	foreach my $request (@requests)
 	{
-		my $last = -$ahead;
+		my @before = map { $_->{number} } @{ $request->{before} || [] };
+		my $number = $request->{number};
 
-		foreach my $before (@{ $request->{before} || [] })
-		{
-			push @problems, "$request->{number} overtook $before->{number}"
-			  if $place{ $request->{number} } < $place{ $before->{number} };
-			$last = $place{ $before->{number} }
-			  if $place{ $before->{number} } > $last;
-		}
-		push @{ $ready{ $last + $ahead } }, $request;
+		push @problems, map { "$number overtook $_" }
+		  grep { $step{$_} > $step{$number} } @before;
+		$request->{free} = max(0, map { $chosen->[ $step{$_} ]->{ended} } @before);
 	}
+	my @blocked = sort { $a->{free} <=> $b->{free} } @requests;
 	my @waiting;
-	foreach my $step (0 .. $#$order)
+	foreach my $step (0 .. $#$chosen)
 	{
-		my $sent = $request{ $order->[$step] };
+		my $sent = $request{ $chosen->[$step]->{number} };
+		my $known = $step < 2 ? 1 : $chosen->[ $step - 2 ]->{chosen};
 
-		push @waiting, @{ $ready{$step} || [] };
-		@waiting = grep { $place{ $_->{number} } > $step } @waiting;
+		push @waiting, shift @blocked while @blocked && $blocked[0]->{free} < $known;
+		@waiting = grep { $step{ $_->{number} } > $step } @waiting;
 		my ($better) = grep {
 			$_->{effective} < $sent->{effective}
 			  || ($_->{effective} == $sent->{effective}
@@ -205,7 +220,7 @@ sub random_requests
 
 sub check_random
 {
-	my ($where, $simulator, $name, @requests) = @_;
+	my ($where, $name, @requests) = @_;
 	my @numbers = create_together($where, map { $_->{call} } @requests);
 
 	$requests[$_]->{number} = $numbers[$_] foreach 0 .. $#numbers;
@@ -213,16 +228,16 @@ sub check_random
 	lift_requests(@requests);
 	wait_until_idle($where);
 	my @problems =
-	  check_order([ sent_order($simulator, @numbers) ], @requests);
+	  check_order([ chosen_order($where, @numbers) ], @requests);
 
 	is(join("\n", splice(@problems, 0, 10)), '', $name);
 	return;
 }
 
-check_random($node, $cas, 'the order of P2 and P3 on five cards',
+check_random($node, 'the order of P2 and P3 on five cards',
 	random_requests(150, 5, 0.3));
-check_random($node, $cas, '... on forty', random_requests(300, 40, 0.2));
-check_random($node, $cas, '... on one', random_requests(60, 1, 0.5));
+check_random($node, '... on forty', random_requests(300, 40, 0.2));
+check_random($node, '... on one', random_requests(60, 1, 0.5));
 ledger_agrees($node, $cas, 'ledger and table agree');
 
 # ------------------------------------------------------ EXPRESS lifts others
@@ -310,6 +325,31 @@ EOQ
 is(request_row($node, $numbers[0])->{life_cycle_state},
 	'PENDING', '... nor forgotten');
 $node->safe_psql('postgres', "SELECT provreq.cancel($numbers[0], 'enough')");
+
+# ------------------------------------------ created while the sender works
+
+# A unit of the sender's work lasts as long as a lock is in its way; a request
+# that is created meanwhile is later than its beginning, and due all the same.
+my $sender = wait_for_sender($node, 'one');
+my $is_waiting = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity"
+  . " WHERE pid = $sender";
+my $caught = 0;
+
+foreach my $round (1 .. 50)
+{
+	my $number;
+
+	last if $caught >= 5;
+	ask($node, 'BEGIN; LOCK TABLE provreq.attempt IN SHARE MODE',
+		session => 'lock');
+	create_request($node, 'ADD_SUBSCRIPTIONS', 330);
+	wait_until('the sender waits', sub { ask($node, $is_waiting) eq 't' });
+	$number = create_request($node, 'ADD_SUBSCRIPTIONS', 331);
+	$caught++ if ask($node, $is_waiting) eq 't';
+	ask($node, 'COMMIT', session => 'lock');
+	wait_for_end($node, $number);
+}
+is($caught, 5, 'what is created while the sender works is sent');
 $cas->stop;
 $node->stop;
 
@@ -323,9 +363,9 @@ my $small = provreq_node('small',
 $cas = Provreq::Simulator->start;
 fill_directory($small, 2100);
 create_provider($small, 'one', $cas, connections => 1);
-check_random($small, $cas, '3,000 requests on 60 cards through a window of 100',
+check_random($small, '3,000 requests on 60 cards through a window of 100',
 	random_requests(3000, 60, 0.1));
-check_random($small, $cas, '... on 2,000 cards',
+check_random($small, '... on 2,000 cards',
 	random_requests(3000, 2000, 0.1));
 ledger_agrees($small, $cas, '... ledger and table agree');
 

@@ -131,7 +131,7 @@ my @types = (
 
 my %by_type = map { $_->{type} => $_ } @types;
 my $json = JSON::PP->new->utf8;
-my %sessions;					# by server and database
+my %sessions;					# by server, database and name
 my $end_of_answer = '-- end of the answer';
 
 sub conax_types { return @types }
@@ -164,11 +164,12 @@ sub conax_call
 	return "provreq.$known->{function}($arguments)";
 }
 
-# One psql for each database, as long as the test runs and the server does.
+# One psql for each database and name, as long as the test runs and the server
+# does.
 sub session
 {
-	my ($node, $dbname) = @_;
-	my $session = $sessions{ $node->name }->{$dbname} ||= {};
+	my ($node, $dbname, $name) = @_;
+	my $session = $sessions{ $node->name }->{$dbname}->{$name} ||= {};
 
 	return $session if $session->{pid};
 	$session->{pid} = open2(
@@ -181,10 +182,14 @@ sub session
 }
 
 # What a query says, like safe_psql() but without a new session each time.
+# session: the name of one, if it is not to be that of all.
 sub ask
 {
 	my ($node, $sql, %option) = @_;
-	my $session = session($node, $option{dbname} || 'postgres');
+	my $session = session(
+		$node,
+		$option{dbname} || 'postgres',
+		$option{session} || 'all');
 	my @lines;
 
 	print { $session->{in} } "$sql;\n\\echo $end_of_answer\n";
