@@ -30,13 +30,16 @@ OBJS = \
 	src/api_function.o \
 	src/api_provider.o \
 	src/api_secret.o \
+	src/api_trial.o \
 	src/api_udf.o \
 	src/api_values.o \
 	src/attempt_history.o \
 	src/breaker.o \
 	src/caller.o \
+	src/catalog_watch.o \
 	src/complaint.o \
 	src/directory.o \
+	src/directory_lookup.o \
 	src/directory_query.o \
 	src/flight.o \
 	src/held.o \
@@ -54,6 +57,7 @@ OBJS = \
 	src/queue.o \
 	src/queue_create.o \
 	src/queue_feed.o \
+	src/queue_insert.o \
 	src/queue_settle.o \
 	src/saved_plan.o \
 	src/schedule.o \
@@ -88,6 +92,7 @@ REGRESS = \
 	show \
 	list \
 	preview \
+	bulk \
 	provider \
 	teardown
 # The tests count characters

@@ -302,7 +302,8 @@ typedef struct CasAdapter
 	/*
 	 * Can this CAS carry the request?  Called once when it is created, after
 	 * all identifiers were resolved and the generic rules of CasParameter
-	 * hold.  Raises an error that names the parameter.
+	 * hold.  Refuses every value that encode would; raises an error that
+	 * names the parameter.
 	 */
 	void		(*validate) (const CasSettings *settings,
 							 const CasRequest *request);

@@ -218,7 +218,7 @@ check_carriable(const Making *making)
 	if (making->unmapped)
 		return;
 	making->adapter->validate(making->settings, cas);
-	(void) making->adapter->encode(making->settings, cas, CAS_WIRE);
+	api_try_encoding(making->settings, cas);
 }
 
 Datum

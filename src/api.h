@@ -79,6 +79,15 @@ extern const CasSettings *api_provider(const CasAdapter *adapter,
 									   const char *named,
 									   const char *named_by_smartcard);
 
+/* ---- api_trial.c ---- */
+
+/*
+ * Encodes a request that was found valid, to see that it can be: once a
+ * statement for all requests that have values of the same names.
+ */
+extern void api_try_encoding(const CasSettings *settings,
+							 const CasRequest *request);
+
 /* ---- api_secret.c ---- */
 
 /*

@@ -12,19 +12,57 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 
+#include "directory_lookup.h"
 #include "directory_query.h"
 #include "saved_plan.h"
 #include "statement_cache.h"
 
 #define MAX_PARAMETERS 3
 
+typedef struct AnswerKey
+{
+	const char *bytes;
+	Size		len;
+} AnswerKey;
+
 typedef struct AnswerEntry
 {
-	const char *key;			/* must be first */
+	AnswerKey	key;			/* must be first */
 	const DirectoryAnswer *answer;
 } AnswerEntry;
 
 static SPIPlanPtr plans[DIRECTORY_QUERIES];
+
+/*
+ * The queries that a statement over many smartcards asks anew for each of
+ * them, as directory_lookup does them; the columns are those of the SQL.
+ */
+#define ITEM_COLUMNS \
+	{"id", "serial_number", "ca_id", "subscription_id", "provider", \
+	"classification", "life_cycle_state"}
+
+static DirectoryLookup lookups[DIRECTORY_QUERIES] = {
+	[SUBSCRIPTION_BY_ID] = {
+		.table = "subscription",
+		.key = "id",
+		.columns = {"id", "number"}
+	},
+	[SUBSCRIPTION_BY_NUMBER] = {
+		.table = "subscription",
+		.key = "number",
+		.columns = {"id", "number"}
+	},
+	[ITEM_BY_ID] = {
+		.table = "installed_item",
+		.key = "id",
+		.columns = ITEM_COLUMNS
+	},
+	[ITEM_BY_SERIAL_NUMBER] = {
+		.table = "installed_item",
+		.key = "serial_number",
+		.columns = ITEM_COLUMNS
+	}
+};
 
 static const char *
 subscription_sql(DirectoryQuery query)
@@ -156,6 +194,22 @@ copy_row(uint64 row)
 	return columns;
 }
 
+/* The answer, in "context"; NULL when the query has to be run. */
+static const DirectoryAnswer *
+look_up(DirectoryQuery query, const char *value, MemoryContext context)
+{
+	DirectoryAnswer *answer;
+	const char **row;
+
+	if (lookups[query].table == NULL ||
+		!directory_lookup(&lookups[query], value, context, &row))
+		return NULL;
+	answer = MemoryContextAllocZero(context, sizeof(DirectoryAnswer));
+	answer->rows = row != NULL ? 1 : 0;
+	answer->columns[0] = row;
+	return answer;
+}
+
 /* The answer, in "context". */
 static const DirectoryAnswer *
 run_query(DirectoryQuery query, int nparameters, const char **parameters,
@@ -187,36 +241,59 @@ run_query(DirectoryQuery query, int nparameters, const char **parameters,
 	return answer;
 }
 
-/* Lengths make sure that no two lists of parameters have the same key. */
-static char *
+/*
+ * The query and its parameters, none of which contains a zero byte, each
+ * ending with one: no two lists of parameters have the same key.
+ */
+static AnswerKey
 answer_key(DirectoryQuery query, int nparameters, const char **parameters)
 {
-	StringInfoData key;
+	AnswerKey	key;
+	Size		lens[MAX_PARAMETERS];
+	char	   *end;
 	int			i;
 
-	initStringInfo(&key);
-	appendStringInfo(&key, "%d", (int) query);
+	key.len = 1;
 	for (i = 0; i < nparameters; i++)
 	{
-		appendStringInfo(&key, " %zu ", strlen(parameters[i]));
-		appendStringInfoString(&key, parameters[i]);
+		lens[i] = strlen(parameters[i]) + 1;
+		key.len += lens[i];
 	}
-	return key.data;
+	key.bytes = end = palloc(key.len);
+	*end++ = (char) query;
+	for (i = 0; i < nparameters; i++)
+	{
+		memcpy(end, parameters[i], lens[i]);
+		end += lens[i];
+	}
+	return key;
 }
 
-/* The table's keys are pointers to strings. */
+static AnswerKey
+copy_key(AnswerKey key, MemoryContext context)
+{
+	char	   *bytes = MemoryContextAlloc(context, key.len);
+
+	memcpy(bytes, key.bytes, key.len);
+	key.bytes = bytes;
+	return key;
+}
+
 static uint32
 hash_key(const void *key, Size keysize)
 {
-	const char *string = *(const char *const *) key;
+	const AnswerKey *k = key;
 
-	return hash_bytes((const unsigned char *) string, (int) strlen(string));
+	return hash_bytes((const unsigned char *) k->bytes, (int) k->len);
 }
 
 static int
 compare_keys(const void *a, const void *b, Size keysize)
 {
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
+	const AnswerKey *x = a;
+	const AnswerKey *y = b;
+
+	return x->len != y->len || memcmp(x->bytes, y->bytes, x->len) != 0;
 }
 
 static HTAB *
@@ -224,7 +301,7 @@ make_answers(MemoryContext context)
 {
 	HASHCTL		control = {0};
 
-	control.keysize = sizeof(char *);
+	control.keysize = sizeof(AnswerKey);
 	control.entrysize = sizeof(AnswerEntry);
 	control.hash = hash_key;
 	control.match = compare_keys;
@@ -242,7 +319,7 @@ directory_query(DirectoryQuery query, const char *first,
 	const char *parameters[MAX_PARAMETERS] = {first, second, third};
 	const DirectoryAnswer *answer;
 	AnswerEntry *entry;
-	char	   *key;
+	AnswerKey	key;
 	int			n = 0;
 
 	while (n < MAX_PARAMETERS && parameters[n] != NULL)
@@ -254,8 +331,10 @@ directory_query(DirectoryQuery query, const char *first,
 	if (entry != NULL)
 		return entry->answer;
 
-	answer = run_query(query, n, parameters, cache->context);
-	key = MemoryContextStrdup(cache->context, key);
+	answer = look_up(query, first, cache->context);
+	if (answer == NULL)
+		answer = run_query(query, n, parameters, cache->context);
+	key = copy_key(key, cache->context);
 	entry = hash_search(cache->answers, &key, HASH_ENTER, NULL);
 	entry->answer = answer;
 	return answer;

@@ -11,6 +11,11 @@
  * there, and libcurl would take it for the answer to the next message.  Such
  * a connection is broken before anything else goes out on it.
  *
+ * The time that an answer may take is ours to watch.  libcurl would look at
+ * the clock before it reads: after any stall of this process, every answer
+ * that came meanwhile would count as missing, and its request as in doubt.
+ * Here the sockets are read first, and who has no answer then has none.
+ *
  * An exchange goes from the free list to libcurl, from there to the finished
  * ones, and when it was returned by process it stays untouched until process
  * is called again.  There are twice as many as connections, so that those
@@ -34,6 +39,13 @@
 /* Sockets that are looked at in one go: busy and kept ones at their most. */
 #define EVENTS 512
 
+/*
+ * An answer is read in pieces, which may be as small as this on average, and
+ * a head in so many.
+ */
+#define LEAST_PIECE 1024
+#define HEAD_PIECES 100
+
 /* In an event's data, beside the socket: its connection is kept, unused. */
 #define IDLE (UINT64CONST(1) << 32)
 
@@ -44,7 +56,10 @@ typedef struct HttpLink
 	const char *base;			/* of all URLs, without a slash at its end */
 	int			connections;
 	int			nbusy;			/* submitted and not yet returned */
-	int64		deadline;		/* ms; when libcurl wants a call; -1 never */
+	int			timeout;		/* ms, for one exchange */
+	int			pieces;			/* of an answer at its most */
+	int64		timer;			/* ms; when libcurl wants a call; -1 never */
+	dlist_head	waiting;		/* what libcurl has, by deadline */
 	HttpExchange *free;
 	HttpExchange *returned;
 	HttpExchange *finished;		/* first in, first out */
@@ -113,7 +128,7 @@ set_timer(CURLM *multi, long timeout_ms, void *arg)
 {
 	HttpLink   *link = arg;
 
-	link->deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	link->timer = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
 	return 0;
 }
 
@@ -185,7 +200,11 @@ http_open(const CasSettings *settings)
 	start_libcurl();
 	link->base = url_base(settings);
 	link->connections = cas_option_int(settings, "connections");
-	link->deadline = -1;
+	link->timeout = cas_option_int(settings, "timeout");
+	link->pieces = HEAD_PIECES +
+		cas_option_int(settings, "max_answer_size") / LEAST_PIECE;
+	link->timer = -1;
+	dlist_init(&link->waiting);
 	link->finished_end = &link->finished;
 	link->epoll_fd = held_keep_descriptor(held_epoll,
 										  epoll_create1(EPOLL_CLOEXEC),
@@ -235,7 +254,13 @@ http_submit(CasLink *caslink, const CasMessage *message, uint64 tag)
 	exchange->tag = tag;
 	if (!http_exchange_load(exchange, link->base, message) ||
 		curl_multi_add_handle(link->multi, exchange->easy) != CURLM_OK)
+	{
 		finish(link, exchange); /* its result says why */
+		return;
+	}
+	/* now_ms cuts off what is below a millisecond: never too early */
+	exchange->deadline = now_ms() + link->timeout + 1;
+	dlist_push_tail(&link->waiting, &exchange->waiting);
 }
 
 static int
@@ -244,16 +269,27 @@ http_socket(CasLink *caslink)
 	return ((HttpLink *) caslink)->epoll_fd;
 }
 
+/* The exchange whose deadline is the nearest, or NULL. */
+static HttpExchange *
+oldest(HttpLink *link)
+{
+	if (dlist_is_empty(&link->waiting))
+		return NULL;
+	return dlist_head_element(HttpExchange, waiting, &link->waiting);
+}
+
 static long
 http_timeout(CasLink *caslink)
 {
 	HttpLink   *link = (HttpLink *) caslink;
+	HttpExchange *exchange = oldest(link);
+	int64		end = link->timer;
 
 	if (link->finished)
 		return 0;
-	if (link->deadline < 0)
-		return -1;
-	return (long) Max(link->deadline - now_ms(), 0);
+	if (exchange && (end < 0 || exchange->deadline < end))
+		end = exchange->deadline;
+	return end < 0 ? -1 : (long) Max(end - now_ms(), 0);
 }
 
 static int
@@ -290,13 +326,14 @@ break_connection(HttpLink *link, int fd)
  * Lets libcurl work, after kept connections that must not be used again were
  * broken: any call of it may start what was submitted.  It may also start a
  * thread that resolves a name, which inherits our signal mask: signals of the
- * server are for the main thread.
+ * server are for the main thread.  False if there was nothing to do.
  */
-static void
+static bool
 drive(HttpLink *link)
 {
 	struct epoll_event events[EVENTS];
 	sigset_t	mask;
+	bool		timer_due;
 	int			running;
 	int			n;
 
@@ -311,13 +348,15 @@ drive(HttpLink *link)
 											(int) events[i].data.u64,
 											curl_events(events[i].events),
 											&running);
-	if (link->deadline >= 0 && link->deadline <= now_ms())
+	timer_due = link->timer >= 0 && link->timer <= now_ms();
+	if (timer_due)
 	{
-		link->deadline = -1;
+		link->timer = -1;
 		(void) curl_multi_socket_action(link->multi, CURL_SOCKET_TIMEOUT, 0,
 										&running);
 	}
 	sigprocmask(SIG_SETMASK, &mask, NULL);
+	return n > 0 || timer_due;
 }
 
 /* What libcurl has done with. */
@@ -337,9 +376,65 @@ collect(HttpLink *link)
 			continue;
 		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **) &exchange);
 		(void) curl_multi_remove_handle(link->multi, easy);
+		dlist_delete(&exchange->waiting);
 		exchange->result = result;
 		finish(link, exchange);
 	}
+}
+
+/*
+ * Takes those that are overdue from libcurl, which closes the connection of
+ * an exchange that is not over: an answer that comes yet meets nobody.
+ */
+static void
+expire(HttpLink *link, int64 now, bool also_sent)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &link->waiting)
+	{
+		HttpExchange *exchange = dlist_container(HttpExchange, waiting,
+												 iter.cur);
+
+		if (exchange->deadline > now)
+			break;
+		if (exchange->body_asked && !also_sent)
+			continue;
+		(void) curl_multi_remove_handle(link->multi, exchange->easy);
+		dlist_delete(&exchange->waiting);
+		http_exchange_expire(exchange, link->timeout);
+		finish(link, exchange);
+	}
+}
+
+static bool
+is_overdue(HttpLink *link, int64 now)
+{
+	HttpExchange *exchange = oldest(link);
+
+	return exchange && exchange->deadline <= now;
+}
+
+/*
+ * What has not left by its deadline does not leave any more: it would be in
+ * doubt at once.  For what has left, all that came before "now" is read, as
+ * long as somebody overdue waits for it, before anybody is given up.  A peer
+ * that sends faster than we read does not hold us up for ever.
+ */
+static void
+serve(HttpLink *link)
+{
+	int64		now = now_ms();
+	int			pieces = link->pieces;
+	bool		busy;
+
+	expire(link, now, false);
+	do
+	{
+		busy = drive(link);
+		collect(link);
+	} while (busy && is_overdue(link, now) && --pieces > 0);
+	expire(link, now, true);
 }
 
 /* The caller is done with the replies of the last time. */
@@ -351,7 +446,7 @@ recycle(HttpLink *link)
 		HttpExchange *exchange = link->returned;
 
 		link->returned = exchange->next;
-		http_exchange_shrink(exchange);
+		http_exchange_recycle(exchange);
 		exchange->next = link->free;
 		link->free = exchange;
 	}
@@ -364,8 +459,7 @@ http_process(CasLink *caslink, CasReply *replies, int max)
 	int			n = 0;
 
 	recycle(link);
-	drive(link);
-	collect(link);
+	serve(link);
 	while (n < max && link->finished)
 	{
 		HttpExchange *exchange = link->finished;

@@ -132,15 +132,13 @@ set_security(CURL *easy, const CasSettings *settings)
 	return ok;
 }
 
+/* The time for the whole exchange is not libcurl's to watch: see http.c. */
 static bool
 set_timing(CURL *easy, const CasSettings *settings)
 {
 	bool		ok = true;
 
 	ok &= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
-	ok &= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-						   (long) cas_option_int(settings,
-												 "timeout")) == CURLE_OK;
 	ok &= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 						   (long) cas_option_int(settings,
 												 "connect_timeout")) == CURLE_OK;
@@ -320,17 +318,27 @@ failure_text(HttpExchange *exchange)
 	return exchange->error;
 }
 
+void
+http_exchange_expire(HttpExchange *exchange, int timeout)
+{
+	exchange->result = CURLE_OPERATION_TIMEDOUT;
+	snprintf(exchange->error, sizeof(exchange->error),
+			 exchange->body_asked ? "no answer within %d ms" :
+			 "nothing could be sent within %d ms", timeout);
+}
+
 /*
  * Did the server refuse our client certificate?  Under TLS 1.3 it says so
  * only after we have sent the first bytes, which it then cannot have read:
  * the handshake was not over for it.  libcurl knows no more than a receive
  * error, but prints OpenSSL's number for it, whose last digits are 1000 plus
- * the alert (RFC 8446, 6.2).  On a kept connection the handshake is long over.
+ * the alert (RFC 8446, 6.2).  On a kept connection the handshake was over
+ * long ago.
  */
 static bool
 certificate_refused(const HttpExchange *exchange)
 {
-	static const unsigned long alerts[] = {40, 42, 43, 44, 45, 46, 48, 49, 116};
+	static const uint8 alerts[] = {40, 42, 43, 44, 45, 46, 48, 49, 116};
 	const char *number = strstr(exchange->error, "error:");
 	unsigned long reason;
 	long		connects = 0;
@@ -363,14 +371,17 @@ http_exchange_reply(HttpExchange *exchange, CasReply *reply)
 		reply->status = CAS_ANSWERED;
 	else
 	{
-		reply->status = exchange->body_asked && !certificate_refused(exchange) ?
+		bool		unread = certificate_refused(exchange);
+
+		reply->status = exchange->body_asked && !unread ?
 			CAS_NO_ANSWER : CAS_NOT_SENT;
 		reply->failure = failure_text(exchange);
 	}
 }
 
-void
-http_exchange_shrink(HttpExchange *exchange)
+/* Gives back what an unusually big answer made it hold. */
+static void
+shrink(HttpExchange *exchange)
 {
 	char	   *smaller;
 
@@ -381,4 +392,27 @@ http_exchange_shrink(HttpExchange *exchange)
 		return;
 	exchange->answer = smaller;
 	exchange->answer_room = USUAL_ROOM;
+}
+
+/*
+ * A handle that failed is not trusted: libcurl 8.14, once unable to rewind a
+ * body, wants to rewind those of all later messages and sends none of them.
+ */
+static void
+renew(HttpExchange *exchange)
+{
+	CURL	   *fresh = curl_easy_duphandle(exchange->easy);
+
+	if (fresh == NULL)
+		return;
+	curl_easy_cleanup(exchange->easy);
+	exchange->easy = fresh;
+}
+
+void
+http_exchange_recycle(HttpExchange *exchange)
+{
+	if (exchange->result != CURLE_OK)
+		renew(exchange);
+	shrink(exchange);
 }

@@ -11,6 +11,7 @@
 #include <curl/curl.h>
 
 #include "adapter.h"
+#include "lib/ilist.h"
 
 /*
  * What libcurl is given and gives back.  Memory is malloc'd: it grows inside
@@ -19,6 +20,8 @@
 typedef struct HttpExchange
 {
 	struct HttpExchange *next;	/* in whichever list it is */
+	dlist_node	waiting;		/* while libcurl has it, oldest first */
+	int64		deadline;		/* ms; when waiting for the answer ends */
 	CURL	   *easy;
 	uint64		tag;
 	char	   *body;
@@ -51,10 +54,19 @@ extern HttpExchange *http_exchange_new(const CasSettings *settings);
 extern bool http_exchange_load(HttpExchange *exchange, const char *base,
 							   const CasMessage *message);
 
+/*
+ * Ends an exchange that was taken from libcurl because nothing, or nothing
+ * whole, came within so many milliseconds.
+ */
+extern void http_exchange_expire(HttpExchange *exchange, int timeout);
+
 /* The reply of an exchange that libcurl has finished or never began. */
 extern void http_exchange_reply(HttpExchange *exchange, CasReply *reply);
 
-/* Gives back what an unusually big answer made it hold. */
-extern void http_exchange_shrink(HttpExchange *exchange);
+/*
+ * Makes an exchange that is over, and its reply no longer looked at, ready
+ * for the next message.  libcurl must not have it.
+ */
+extern void http_exchange_recycle(HttpExchange *exchange);
 
 #endif							/* PROVREQ_HTTP_EXCHANGE_H */

@@ -14,6 +14,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -21,12 +22,13 @@
 #include "utils/timestamp.h"
 
 #include "queue_create.h"
+#include "queue_insert.h"
 #include "saved_plan.h"
 
 /* What a secret value is stored and shown as. */
 #define MASK "****"
 
-/* The parameters of the INSERT, in order. */
+/* The columns that are given a value, and the parameters of the INSERT. */
 enum
 {
 	ARG_NUMBER,
@@ -41,10 +43,24 @@ enum
 	ARG_NAME,
 	ARG_PROCESS_NAME,
 	ARG_PROCESS_ID,
-	ARG_USER,
-	ARG_UNIT,
+	ARG_CREATED_BY_USER,
+	ARG_UPDATED_BY_USER,
+	ARG_CREATED_BY_UNIT,
+	ARG_UPDATED_BY_UNIT,
 	ARG_UDF,
 	ARG_COUNT = ARG_UDF + UDF_COUNT
+};
+
+static const char *const column_names[ARG_COUNT] = {
+	"number", "provider", "type", "priority", "process_immediately",
+	"scheduled_date", "subscription_id", "ordering_keys", "parameters",
+	"name", "process_name", "process_id",
+	"created_by_user", "updated_by_user",
+	"created_by_unit", "updated_by_unit",
+	"udf_string_1", "udf_string_2", "udf_string_3", "udf_string_4",
+	"udf_string_5", "udf_string_6", "udf_string_7", "udf_string_8",
+	"udf_float_1", "udf_float_2", "udf_float_3", "udf_float_4",
+	"udf_date_1", "udf_date_2", "udf_date_3", "udf_date_4"
 };
 
 int64
@@ -53,6 +69,7 @@ queue_next_number(void)
 	Oid			schema = get_namespace_oid("provreq", false);
 	Oid			sequence = get_relname_relid("request_number_seq", schema);
 
+	PreventCommandIfReadOnly("INSERT");
 	if (!OidIsValid(sequence))
 		elog(ERROR, "sequence provreq.request_number_seq is missing");
 	return nextval_internal(sequence, false);
@@ -217,9 +234,9 @@ insert_plan(void)
 						   " udf_float_4,"
 						   " udf_date_1, udf_date_2, udf_date_3, udf_date_4)"
 						   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,"
-						   " $10, $11, $12, $13, $13, $14, $14,"
-						   " $15, $16, $17, $18, $19, $20, $21, $22,"
-						   " $23, $24, $25, $26, $27, $28, $29, $30)"
+						   " $10, $11, $12, $13, $14, $15, $16,"
+						   " $17, $18, $19, $20, $21, $22, $23, $24,"
+						   " $25, $26, $27, $28, $29, $30, $31, $32)"
 						   " RETURNING r::provreq.request",
 						   ARG_COUNT, types);
 	return plan;
@@ -238,30 +255,39 @@ text_array(List *strings)
 										   TYPALIGN_INT));
 }
 
-/* One text parameter; NULL is SQL NULL. */
+/* One text; NULL is SQL NULL. */
 static void
-set_text(Datum *values, char *nulls, int arg, const char *string)
+set_text(Datum *values, bool *nulls, int arg, const char *string)
 {
 	if (string == NULL)
 		return;
 	values[arg] = CStringGetTextDatum(string);
-	nulls[arg] = ' ';
+	nulls[arg] = false;
 }
 
 static void
-set_datum(Datum *values, char *nulls, int arg, Datum value)
+set_datum(Datum *values, bool *nulls, int arg, Datum value)
 {
 	values[arg] = value;
-	nulls[arg] = ' ';
+	nulls[arg] = false;
 }
 
 static void
-fill_in(const NewRequest *request, Datum *values, char *nulls)
+set_creator(const NewRequest *request, Datum *values, bool *nulls)
+{
+	set_text(values, nulls, ARG_CREATED_BY_USER, request->created_by_user);
+	set_text(values, nulls, ARG_UPDATED_BY_USER, request->created_by_user);
+	set_text(values, nulls, ARG_CREATED_BY_UNIT, request->created_by_unit);
+	set_text(values, nulls, ARG_UPDATED_BY_UNIT, request->created_by_unit);
+}
+
+static void
+fill_in(const NewRequest *request, Datum *values, bool *nulls)
 {
 	const CasRequest *cas = &request->cas;
 	int			i;
 
-	memset(nulls, 'n', ARG_COUNT);
+	memset(nulls, true, ARG_COUNT * sizeof(bool));
 	set_datum(values, nulls, ARG_NUMBER, Int64GetDatum(cas->number));
 	set_text(values, nulls, ARG_PROVIDER, request->provider);
 	set_text(values, nulls, ARG_TYPE, cas->operation->type);
@@ -279,8 +305,7 @@ fill_in(const NewRequest *request, Datum *values, char *nulls)
 	set_text(values, nulls, ARG_NAME, request->name);
 	set_text(values, nulls, ARG_PROCESS_NAME, request->process_name);
 	set_text(values, nulls, ARG_PROCESS_ID, request->process_id);
-	set_text(values, nulls, ARG_USER, request->created_by_user);
-	set_text(values, nulls, ARG_UNIT, request->created_by_unit);
+	set_creator(request, values, nulls);
 	for (i = 0; i < UDF_COUNT; i++)
 	{
 		if (request->udf_given[i])
@@ -295,6 +320,7 @@ insert_secrets(const NewRequest *request)
 	Oid			types[2] = {INT8OID, JSONBOID};
 	Datum		values[2];
 
+	SPI_connect();
 	if (plan == NULL)
 		plan = saved_plan_make("INSERT INTO provreq.request_secret"
 							   " (number, parameters) VALUES ($1, $2)",
@@ -303,26 +329,42 @@ insert_secrets(const NewRequest *request)
 	values[1] = JsonbPGetDatum(values_to_json(request, true));
 	if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not insert into provreq.request_secret");
+	SPI_finish();
+}
+
+/* The row by a statement of its own. */
+static Datum
+insert_by_statement(Datum *values, const bool *isnull)
+{
+	char		nulls[ARG_COUNT];
+	Datum		row;
+	bool		unused;
+	int			i;
+
+	for (i = 0; i < ARG_COUNT; i++)
+		nulls[i] = isnull[i] ? 'n' : ' ';
+	SPI_connect();
+	if (SPI_execute_plan(insert_plan(), values, nulls, false,
+						 0) != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
+		elog(ERROR, "could not insert into provreq.request");
+	row = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+						&unused);
+	row = SPI_datumTransfer(row, false, -1);
+	SPI_finish();
+	return row;
 }
 
 Datum
 queue_create(NewRequest *request)
 {
 	Datum		values[ARG_COUNT];
-	char		nulls[ARG_COUNT];
+	bool		nulls[ARG_COUNT];
 	Datum		row;
-	bool		isnull;
 
-	SPI_connect();
 	fill_in(request, values, nulls);
 	if (has_secret(request))
 		insert_secrets(request);
-	if (SPI_execute_plan(insert_plan(), values, nulls, false,
-						 0) != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
-		elog(ERROR, "could not insert into provreq.request");
-	row = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-						&isnull);
-	row = SPI_datumTransfer(row, false, -1);
-	SPI_finish();
+	if (!queue_insert(column_names, values, nulls, ARG_COUNT, &row))
+		row = insert_by_statement(values, nulls);
 	return row;
 }

@@ -23,8 +23,8 @@ typedef struct NewRequest
 								 * attempt are not looked at */
 	const char *provider;		/* server name */
 	const char *subscription_id;	/* or NULL */
-	List	   *ordering_keys;	/* of char *: "smartcard:<CA ID>",
-								 * "stb:<CA ID>", "subscription:<id>" */
+	List	   *ordering_keys;	/* of char *: "smartcard:" and a CA ID, "stb:"
+								 * and a CA ID, or "subscription:" and an id */
 	List	   *set_names;		/* of char *: names of values that are stored
 								 * as arrays however many there are */
 	List	   *null_names;		/* of char *: names that are stored as null */

@@ -16,6 +16,7 @@ typedef struct StatementCache
 	MemoryContext context;		/* owns everything below */
 	HTAB	   *answers;		/* of directory_query.c; NULL until used */
 	List	   *providers;		/* of api_provider.c */
+	List	   *encoded;		/* of api_trial.c */
 } StatementCache;
 
 /*

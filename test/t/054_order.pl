@@ -328,28 +328,41 @@ $node->safe_psql('postgres', "SELECT provreq.cancel($numbers[0], 'enough')");
 
 # ------------------------------------------ created while the sender works
 
-# A unit of the sender's work lasts as long as a lock is in its way; a request
+# A unit of the sender's work lasts as long as a lock is in its way.  A request
 # that is created meanwhile is later than its beginning, and due all the same.
+# The sender is stopped so that it finds both an answer to record, which the
+# lock is for, and a new request to look for.
 my $sender = wait_for_sender($node, 'one');
 my $is_waiting = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity"
   . " WHERE pid = $sender";
 my $caught = 0;
 
+$cas->fault('kind=delay delay=50ms match-card=' . ca_id(330));
 foreach my $round (1 .. 50)
 {
+	my $before = $cas->status;
 	my $number;
 
-	last if $caught >= 5;
+	last if $caught >= 3;
+	create_request($node, 'ADD_SUBSCRIPTIONS', 330);
+	wait_until('the message is there',
+		sub { $cas->status->{received} > $before->{received} });
+	kill 'STOP', $sender;
+	wait_until('it is answered',
+		sub { $cas->status->{answered} > $before->{answered} });
 	ask($node, 'BEGIN; LOCK TABLE provreq.attempt IN SHARE MODE',
 		session => 'lock');
-	create_request($node, 'ADD_SUBSCRIPTIONS', 330);
-	wait_until('the sender waits', sub { ask($node, $is_waiting) eq 't' });
+	create_request($node, 'ADD_SUBSCRIPTIONS', 332);
+	kill 'CONT', $sender;
+	wait_until('the sender waits',
+		sub { ask($node, "SELECT ($is_waiting) IS TRUE") eq 't' });
 	$number = create_request($node, 'ADD_SUBSCRIPTIONS', 331);
 	$caught++ if ask($node, $is_waiting) eq 't';
 	ask($node, 'COMMIT', session => 'lock');
 	wait_for_end($node, $number);
 }
-is($caught, 5, 'what is created while the sender works is sent');
+$cas->clear_faults;
+is($caught, 3, 'what is created while the sender works is sent');
 $cas->stop;
 $node->stop;
 

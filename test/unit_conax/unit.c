@@ -216,6 +216,7 @@ unit_conax(PG_FUNCTION_ARGS)
 	test_adapter(profile, text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	test_answers(profile);
 	test_http();
+	test_deadlines();
 	fprintf(tap, "# end\n");
 	fclose(tap);
 	PG_RETURN_VOID();

@@ -48,5 +48,6 @@ extern void test_profile(Jsonb *document);
 extern void test_adapter(void *profile, const char *directory);
 extern void test_answers(void *profile);
 extern void test_http(void);
+extern void test_deadlines(void);
 
 #endif							/* UNIT_H */

@@ -11,9 +11,11 @@
 #include "postgres.h"
 
 #include <arpa/inet.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -124,6 +126,28 @@ send_chunked(int fd, volatile PeerLedger * ledger, const char *body)
 	add(&ledger->answers);
 }
 
+/* Answers at length when the word for it is there. */
+static void
+send_when_told(int fd, volatile PeerLedger * ledger, const char *body)
+{
+	static char answer[PEER_LONG_ANSWER + 100];
+	int			serial = atoi(strstr(body, "serial=") + strlen("serial="));
+	int			len;
+	int			unacknowledged;
+	struct pollfd broken = {fd, 0, 0};
+
+	while (ledger->word < serial)
+		poll(NULL, 0, 1);
+	len = snprintf(answer, sizeof(answer),
+				   "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%-*s",
+				   PEER_LONG_ANSWER, PEER_LONG_ANSWER, body);
+	send_all(fd, answer, len);
+	while (ioctl(fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0)
+		if (poll(&broken, 1, 1) != 0)
+			break;				/* the other side has closed it */
+	add(&ledger->answers);
+}
+
 static void
 send_oversized(int fd)
 {
@@ -186,6 +210,9 @@ act(int fd, PeerManner manner, volatile PeerLedger * ledger,
 			return true;
 		case PEER_CHUNKED:
 			send_chunked(fd, ledger, body);
+			return true;
+		case PEER_WAITS:
+			send_when_told(fd, ledger, body);
 			return true;
 		case PEER_TWO_ANSWERS:
 		case PEER_LATE_SECOND_ANSWER:
@@ -261,24 +288,33 @@ accept_forever(int listener, PeerManner manner, volatile PeerLedger * ledger)
 	}
 }
 
+int
+peer_nowhere(int *fd)
+{
+	struct sockaddr_in address = {0};
+	socklen_t	len = sizeof(address);
+
+	*fd = socket(AF_INET, SOCK_STREAM, 0);
+	address.sin_family = AF_INET;
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (*fd < 0 ||
+		bind(*fd, (struct sockaddr *) &address, sizeof(address)) != 0 ||
+		getsockname(*fd, (struct sockaddr *) &address, &len) != 0)
+		elog(ERROR, "could not get a port: %m");
+	return ntohs(address.sin_port);
+}
+
 Peer	   *
 peer_start(PeerManner manner)
 {
 	Peer	   *peer = palloc0(sizeof(Peer));
-	struct sockaddr_in address = {0};
-	socklen_t	len = sizeof(address);
-	int			listener = socket(AF_INET, SOCK_STREAM, 0);
+	int			listener;
 
 	peer->ledger = mmap(NULL, sizeof(PeerLedger), PROT_READ | PROT_WRITE,
 						MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	address.sin_family = AF_INET;
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (listener < 0 ||
-		bind(listener, (struct sockaddr *) &address, sizeof(address)) != 0 ||
-		listen(listener, 256) != 0 ||
-		getsockname(listener, (struct sockaddr *) &address, &len) != 0)
+	peer->port = peer_nowhere(&listener);
+	if (listen(listener, 256) != 0)
 		elog(ERROR, "could not listen: %m");
-	peer->port = ntohs(address.sin_port);
 	peer->pid = fork();
 	if (peer->pid == 0)
 	{

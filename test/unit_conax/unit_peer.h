@@ -25,18 +25,25 @@ typedef enum PeerManner
 	PEER_TWO_ANSWERS,			/* in one piece */
 	PEER_LATE_SECOND_ANSWER,	/* the second a moment after the first */
 	PEER_EARLY,					/* 401 before it reads the body */
-	PEER_CHUNKED				/* a chunked answer, byte by byte */
+	PEER_CHUNKED,				/* a chunked answer, byte by byte */
+	PEER_WAITS					/* answers when ledger->word has come to the
+								 * number in the body, at length */
 }			PeerManner;
 
 #define PEER_MAX_SERIAL 4096
 
-/* What the peer saw; shared memory. */
+/* The answers of PEER_WAITS are filled up with blanks to so many bytes. */
+#define PEER_LONG_ANSWER 50000
+
+/* What the peer saw, and a word to it; shared memory. */
 typedef struct PeerLedger
 {
 	int			connections;
 	int			heads;			/* requests whose headers came */
 	int			complete;		/* requests that came whole */
-	int			answers;		/* sent as a whole */
+	int			answers;		/* sent as a whole; PEER_WAITS: and received
+								 * by the kernel of the other side */
+	int			word;			/* set by the test */
 	int			elsewhere;		/* requests for /elsewhere */
 	int			seen[PEER_MAX_SERIAL];	/* by the number in the body */
 	char		head[2048];		/* of the last request */
@@ -51,5 +58,8 @@ typedef struct Peer
 
 extern Peer * peer_start(PeerManner manner);
 extern void peer_stop(Peer * peer);
+
+/* A port that refuses connections and is nobody's, until *fd is closed. */
+extern int	peer_nowhere(int *fd);
 
 #endif							/* UNIT_PEER_H */

@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalog_watch.c
+ *		Has anything changed that is kept for the session?
+ *
+ * Any change counts, to whatever relation or function: changes are rare, and
+ * to make the few things anew that are kept costs less than to find out
+ * whether they are concerned.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/inval.h"
+#include "utils/syscache.h"
+
+#include "catalog_watch.h"
+
+static uint64 changes = 0;
+
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	changes++;
+}
+
+static void
+function_changed(Datum arg, int cache, uint32 hash)
+{
+	changes++;
+}
+
+uint64
+catalog_watch(void)
+{
+	if (changes == 0)
+	{
+		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(PROCOID, function_changed, (Datum) 0);
+		changes = 1;
+	}
+	return changes;
+}
