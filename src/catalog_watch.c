@@ -3,7 +3,8 @@
  * catalog_watch.c
  *		Has anything changed that is kept for the session?
  *
- * Any change counts, to whatever relation or function: changes are rare, and
+ * Any change counts, to whatever relation, function, server or user mapping
+ * (and wire profile, whose trigger says so): changes are rare, and
  * to make the few things anew that are kept costs less than to find out
  * whether they are concerned.
  *
@@ -25,7 +26,7 @@ relation_changed(Datum arg, Oid relid)
 }
 
 static void
-function_changed(Datum arg, int cache, uint32 hash)
+object_changed(Datum arg, int cache, uint32 hash)
 {
 	changes++;
 }
@@ -36,7 +37,11 @@ catalog_watch(void)
 	if (changes == 0)
 	{
 		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
-		CacheRegisterSyscacheCallback(PROCOID, function_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(PROCOID, object_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, object_changed,
+									  (Datum) 0);
+		CacheRegisterSyscacheCallback(USERMAPPINGOID, object_changed,
+									  (Datum) 0);
 		changes = 1;
 	}
 	return changes;

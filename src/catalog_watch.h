@@ -9,8 +9,8 @@
 #define PROVREQ_CATALOG_WATCH_H
 
 /*
- * A number that is another one when any relation or function may have
- * changed, by this session or, once a lock was waited for, by others.  What
+ * A number that is another one when any relation, function, provider or
+ * wire profile may have changed, by this session or, once a lock was waited for, by others.  What
  * was made from the catalogs is good for as long as the number that was asked
  * for before it was made.
  */

@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -291,7 +292,7 @@ profile_checked(TriggerData *trigger, HeapTuple tuple)
 	values[0] = BoolGetDatum(!creating_extension);
 	columns[1] = SPI_fnumber(desc, "updated_date");
 	values[1] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
-	/* an INSERT brings its own date, or the default: a dump has the old one */
+	/* an INSERT brings its date, or the default: a dump has the old one */
 	ncolumns = TRIGGER_FIRED_BY_INSERT(trigger->tg_event) ? 1 : 2;
 	return heap_modify_tuple_by_cols(tuple, desc, ncolumns, columns, values,
 									 nulls);
@@ -308,6 +309,7 @@ provreq_check_wire_profile(PG_FUNCTION_ARGS)
 				 errmsg("provreq.check_wire_profile() must be called as a trigger")));
 	wake_all_senders_at_commit(WAKE_RELOAD);
 	wake_supervisor_at_commit();
+	CacheInvalidateRelcacheByRelid(RelationGetRelid(trigger->tg_relation));
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		return PointerGetDatum(trigger->tg_trigtuple);
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))

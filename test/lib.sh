@@ -32,7 +32,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # server's own packages are added by their major version.
 BUILD_PACKAGES=(gcc libc6-dev make pkg-config perl libcurl4-openssl-dev
 	libxml2-dev libxml2-utils libmicrohttpd-dev libgnutls28-dev libipc-run-perl
-	openssl)
+	openssl curl)
 STYLE_PACKAGES=(binutils clang clang-tidy pg-bsd-indent)
 
 WORK=
