@@ -167,7 +167,7 @@ COMMENT ON COLUMN provreq.request.request IS 'The text that was sent last, PINs 
 COMMENT ON COLUMN provreq.request.response IS 'The text that was received last.';
 COMMENT ON COLUMN provreq.request.response_data IS 'Data of the answer of GET_* types, decoded.';
 COMMENT ON COLUMN provreq.request.reference_number IS 'Reference that the CAS gave on receipt.';
-COMMENT ON COLUMN provreq.request.error_code IS 'Why it was REJECTED, or why the last attempt failed: a code of the CAS or one of ours (RETRY_EXHAUSTED, NOT_ENCODABLE, CANCELLED, …).';
+COMMENT ON COLUMN provreq.request.error_code IS 'Why it was REJECTED, or why the last attempt failed: a code of the CAS or one of ours (RETRY_EXHAUSTED, NOT_ENCODABLE, CANCELLED and others).';
 COMMENT ON COLUMN provreq.request.error_description IS 'The same in words.';
 COMMENT ON COLUMN provreq.request.provider_error_code IS 'The code of the CAS itself.';
 COMMENT ON COLUMN provreq.request.provider_error_description IS 'The words of the CAS itself.';

@@ -125,9 +125,9 @@ adapter_operation(const CasAdapter *adapter, const char *name)
 }
 
 const CasOperation *
-adapter_operation_by_type(const CasAdapter *adapter, const char *type)
+adapter_operation_by_type(const CasAdapter *cas, const char *type)
 {
-	for (const CasOperation *op = adapter->operations; op->name; op++)
+	for (const CasOperation *op = cas->operations; op->name; op++)
 		if (strcmp(op->type, type) == 0)
 			return op;
 	return NULL;

@@ -27,10 +27,10 @@
 typedef enum CasParameterKind
 {
 	CAS_SUBSCRIPTION,			/* identifier of a subscription */
-	CAS_SERVICE,				/* identifier of a product that is a service */
+	CAS_SERVICE,				/* identifier of a product: a service */
 	CAS_SERVICE_SET,			/* array of those */
-	CAS_SMARTCARD,				/* identifier of an installed item: smartcard */
-	CAS_STB,					/* identifier of an installed item: STB */
+	CAS_SMARTCARD,				/* identifier of installed item: smartcard */
+	CAS_STB,					/* identifier of installed item: STB */
 	CAS_SMARTCARD_CA_ID,		/* CA ID of one smartcard */
 	CAS_SMARTCARD_CA_ID_SET,	/* array: smartcard_ca_id=... */
 	CAS_STB_CA_ID_SET,			/* array: stb_ca_id=... */
@@ -107,7 +107,7 @@ typedef enum CasOptionKind
 	CAS_OPTION_SECRET,			/* text that is never shown */
 	CAS_OPTION_BOOLEAN,
 	CAS_OPTION_INTEGER,
-	CAS_OPTION_DURATION,		/* '10s', '500ms', '1min'; plain: milliseconds */
+	CAS_OPTION_DURATION,		/* '10s', '500ms', '1min'; plain: ms */
 	CAS_OPTION_FILE,			/* a path on the server: superusers only */
 	CAS_OPTION_CHOICE			/* one of the words of "choices" */
 } CasOptionKind;
@@ -139,14 +139,16 @@ typedef struct CasSettings
 	const char *server_name;
 	const struct CasAdapter *adapter;
 	const char **values;		/* one for each of options[], NULL if unset */
-	const CasOption *options;	/* common and adapter's, ends with name NULL */
+	const CasOption *options;	/* common and adapter's, then a NULL name */
 	void	   *profile;		/* what compile_profile returned */
 } CasSettings;
 
-/* An option's value; asking for a name that the table lacks is an internal error. */
+/*
+ * An option's value: for cas_option_int an integer, or a duration in ms.
+ * Asking for a name that the table lacks is an internal error.
+ */
 extern const char *cas_option(const CasSettings *settings, const char *name);
-extern int64 cas_option_int(const CasSettings *settings, const char *name); /* integers; durations
-																			 * in ms */
+extern int64 cas_option_int(const CasSettings *settings, const char *name);
 extern bool cas_option_bool(const CasSettings *settings, const char *name);
 
 /* ------------------------------------------------------------------------
@@ -249,7 +251,8 @@ typedef struct CasTransport
 	 * Takes over one message: it copies what it needs.  Every submit is
 	 * followed by exactly one reply with the same tag, whatever happens.
 	 */
-	void		(*submit) (CasLink *link, const CasMessage *message, uint64 tag);
+	void		(*submit) (CasLink *link, const CasMessage *message,
+						   uint64 tag);
 
 	/* A descriptor that is readable whenever process has work. */
 	int			(*socket) (CasLink *link);
@@ -329,13 +332,16 @@ typedef struct CasAdapter
 							   const CasOperation *operation);
 } CasAdapter;
 
-/* The table of adapters, in adapter.c; NULL when there is none. */
+/*
+ * The table of adapters, in adapter.c; NULL when there is none.  The one
+ * after NULL is the first.
+ */
 extern const CasAdapter *adapter_by_kind(const char *kind);
 extern const CasAdapter *adapter_by_prefix(const char *prefix);
-extern const CasAdapter *adapter_next(const CasAdapter *after); /* NULL: the first */
+extern const CasAdapter *adapter_next(const CasAdapter *after);
 extern const CasOperation *adapter_operation(const CasAdapter *adapter,
 											 const char *name);
-extern const CasOperation *adapter_operation_by_type(const CasAdapter *adapter,
+extern const CasOperation *adapter_operation_by_type(const CasAdapter *cas,
 													 const char *type);
 
 /* The server options that every provider has; ends with name NULL. */

@@ -83,10 +83,11 @@ not_understood(Decoding *decoding, const char *why)
 		psprintf("the answer cannot be understood: %s", why);
 }
 
-/* The meaning of a code; tables end with "*". */
+/* The meaning of a code; every table has "*", for those that it lacks. */
 static const ConaxCode *
 code_lookup(const List *codes, const char *code)
 {
+	const ConaxCode *any = NULL;
 	ListCell   *lc;
 
 	foreach(lc, codes)
@@ -95,8 +96,11 @@ code_lookup(const List *codes, const char *code)
 
 		if (strcmp(entry->code, code) == 0)
 			return entry;
+		if (any == NULL && strcmp(entry->code, "*") == 0)
+			any = entry;
 	}
-	return strcmp(code, "*") == 0 ? NULL : code_lookup(codes, "*");
+	Assert(any != NULL);
+	return any;
 }
 
 static bool

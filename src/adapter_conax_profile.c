@@ -417,7 +417,7 @@ compile_answer(const ProfileNode *root, ConaxProfile *profile)
 		wire_text_to_utf8(profile_string_of(node, "reference_number", ""));
 }
 
-void	   *
+void *
 conax_compile_profile(Jsonb *document)
 {
 	static const char *const names[] = {

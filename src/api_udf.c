@@ -151,6 +151,9 @@ api_read_udf(List *arguments, NewRequest *request)
 		if (token == WJB_KEY)
 			name = pnstrdup(value.val.string.val, value.val.string.len);
 		else if (token == WJB_VALUE)
+		{
+			Assert(name != NULL);	/* its key came before it */
 			read_member(name, &value, request);
+		}
 	}
 }

@@ -91,13 +91,23 @@ value_name(const CasParameter *parameter)
 	}
 }
 
+/* Does the parameter name an STB, rather than a smartcard? */
+static bool
+is_stb(const CasParameter *parameter)
+{
+	const char *classification = api_item_classification(parameter->kind);
+
+	Assert(classification != NULL);
+	return strcmp(classification, DIRECTORY_STB) == 0;
+}
+
 /* The documented name of the distributor beside an item's CA ID. */
 static const char *
 distributor_name(const CasParameter *parameter)
 {
 	if (strcmp(value_name(parameter), "existing_smartcard_ca_id") == 0)
 		return "existing_smartcard_sub_provisioning_distributor_id";
-	if (strcmp(api_item_classification(parameter->kind), DIRECTORY_STB) == 0)
+	if (is_stb(parameter))
 		return "stb_sub_provisioning_distributor_id";
 	return "smartcard_sub_provisioning_distribution_id";
 }
@@ -128,7 +138,7 @@ add_item(Making *making, const CasParameter *parameter, const char *ca_id,
 	bool		stb;
 	const char *distributor;
 
-	stb = strcmp(api_item_classification(parameter->kind), DIRECTORY_STB) == 0;
+	stb = is_stb(parameter);
 	check_duplicate(making, parameter, ca_id);
 	add_value(making, parameter, value_name(parameter), ca_id);
 	add_ordering_key(making, stb ? "stb" : "smartcard", ca_id);
@@ -151,6 +161,7 @@ static void
 add_ca_ids(Making *making, const Resolved *resolved)
 {
 	const CasParameter *parameter = resolved->parameter;
+	const char *classification = api_item_classification(parameter->kind);
 	ListCell   *cell;
 
 	foreach(cell, resolved->texts)
@@ -158,8 +169,7 @@ add_ca_ids(Making *making, const Resolved *resolved)
 		const char *ca_id = lfirst(cell);
 		DirectoryItem *item;
 
-		item = directory_item_by_ca_id(parameter->name, ca_id,
-									   api_item_classification(parameter->kind),
+		item = directory_item_by_ca_id(parameter->name, ca_id, classification,
 									   making->request.provider);
 		if (item != NULL)
 			api_note_item(making, item);
@@ -196,12 +206,14 @@ add_services(Making *making, const Resolved *resolved)
 static void
 add_subscription(Making *making, const CasParameter *parameter)
 {
+	const DirectorySubscription *subscription = making->subscription;
 	const char *distributor;
 
-	if (making->subscription == NULL)
+	if (subscription == NULL)
 		return;
-	distributor = directory_subscription_distributor(making->subscription->id,
-													 making->request.provider);
+	distributor =
+		directory_subscription_distributor(subscription->id,
+										   making->request.provider);
 	if (distributor != NULL)
 		add_value(making, parameter, "sub_provisioning_distribution_id",
 				  distributor);

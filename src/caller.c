@@ -13,7 +13,7 @@
 
 PG_FUNCTION_INFO_V1(provreq_caller);
 
-/* The role that was set when the first SECURITY DEFINER function was called. */
+/* The role in force when the first SECURITY DEFINER function was called. */
 Datum
 provreq_caller(PG_FUNCTION_ARGS)
 {

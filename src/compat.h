@@ -35,7 +35,8 @@
 
 /* A wait event set that lives until it is freed. */
 #if PG_VERSION_NUM >= 170000
-#define compat_create_wait_event_set(nevents) CreateWaitEventSet(NULL, nevents)
+#define compat_create_wait_event_set(nevents) \
+	CreateWaitEventSet(NULL, nevents)
 #else
 #define compat_create_wait_event_set(nevents) \
 	CreateWaitEventSet(TopMemoryContext, nevents)

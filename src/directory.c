@@ -247,17 +247,17 @@ directory_provider_of_ca_id(const char *ca_id, const char *classification,
 
 void
 directory_check_subscription(const char *parameter, const DirectoryItem *item,
-							 const DirectorySubscription *subscription)
+							 const DirectorySubscription *wanted)
 {
 	if (item->subscription_id == NULL ||
-		strcmp(item->subscription_id, subscription->id) == 0)
+		strcmp(item->subscription_id, wanted->id) == 0)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("parameter \"%s\": installed item \"%s\" belongs to "
 					"another subscription than \"%s\"",
 					parameter, complaint_text(item->serial_number),
-					complaint_text(subscription->number))));
+					complaint_text(wanted->number))));
 }
 
 void
@@ -311,10 +311,9 @@ distributor(DirectoryQuery query, const char *id, const char *provider)
 }
 
 const char *
-directory_subscription_distributor(const char *subscription_id,
-								   const char *provider)
+directory_subscription_distributor(const char *id, const char *provider)
 {
-	return distributor(DISTRIBUTOR_OF_SUBSCRIPTION, subscription_id, provider);
+	return distributor(DISTRIBUTOR_OF_SUBSCRIPTION, id, provider);
 }
 
 const char *

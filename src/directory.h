@@ -78,7 +78,7 @@ extern const char *directory_provider_of_ca_id(const char *ca_id,
 /* Raises an error unless the item may be used with the subscription. */
 extern void directory_check_subscription(const char *parameter,
 										 const DirectoryItem *item,
-										 const DirectorySubscription *subscription);
+										 const DirectorySubscription *wanted);
 
 /* Raises an error when the item belongs to another provider. */
 extern void directory_check_provider(const char *parameter,
@@ -94,7 +94,7 @@ extern const char *directory_service_ca_id(const char *parameter,
 										   const char *provider);
 
 /* The distributor that links something with a provider, or NULL. */
-extern const char *directory_subscription_distributor(const char *subscription_id,
+extern const char *directory_subscription_distributor(const char *id,
 													  const char *provider);
 extern const char *directory_item_distributor(const char *item_id,
 											  const char *provider);

@@ -219,6 +219,7 @@ run_query(DirectoryQuery query, int nparameters, const char **parameters,
 	Datum		values[MAX_PARAMETERS];
 	DirectoryAnswer *answer;
 	MemoryContext old;
+	int			ret;
 	int			i;
 
 	SPI_connect();
@@ -228,7 +229,8 @@ run_query(DirectoryQuery query, int nparameters, const char **parameters,
 		values[i] = CStringGetTextDatum(parameters[i]);
 
 	/* read only: through the snapshot of the caller's statement */
-	if (SPI_execute_plan(plans[query], values, NULL, true, 2) != SPI_OK_SELECT)
+	ret = SPI_execute_plan(plans[query], values, NULL, true, 2);
+	if (ret != SPI_OK_SELECT)
 		elog(ERROR, "could not read the directory");
 
 	old = MemoryContextSwitchTo(context);

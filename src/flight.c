@@ -135,7 +135,7 @@ is_about_the_row(const ErrorData *error)
 		category == ERRCODE_PROGRAM_LIMIT_EXCEEDED;
 }
 
-Flight	   *
+Flight *
 flight_make(FlightBatch *batch, const CasSettings *settings, QueueRow *row)
 {
 	MemoryContext old = MemoryContextSwitchTo(batch->context);
@@ -342,8 +342,10 @@ is_exhausted(const QueueRow *row, const CasSettings *settings,
 			 const CasOutcome *result, TimestampTz now)
 {
 	int64		limit = cas_option_int(settings, "retry_limit");
-	TimestampTz first = row->first_started ? row->first_started : row->started;
+	TimestampTz first = row->first_started;
 
+	if (first == 0)
+		first = row->started;
 	if (result->max_attempts > 0)
 		limit = Min(limit, result->max_attempts);
 	return row->tries + 1 >= limit ||

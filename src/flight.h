@@ -11,7 +11,9 @@
 #include "lib/ilist.h"
 #include "queue.h"
 
-/* The rows of one transaction share a memory context; the last one frees it. */
+/*
+ * The rows of one transaction share a memory context; the last one frees it.
+ */
 typedef struct FlightBatch
 {
 	MemoryContext context;
@@ -28,7 +30,7 @@ typedef struct FlightPart
 
 typedef struct Flight
 {
-	dlist_node	node;			/* in the sender's outbox or its landed list */
+	dlist_node	node;			/* in the sender's outbox or landed list */
 	FlightBatch *batch;
 	uint32		slot;			/* in the sender's table of flights */
 	QueueRow   *row;

@@ -28,7 +28,7 @@ held_callback(void *arg)
 	held_release(arg);
 }
 
-Held	   *
+Held *
 held_new(HeldRelease release)
 {
 	Held	   *held = palloc0(sizeof(Held));
@@ -40,7 +40,7 @@ held_new(HeldRelease release)
 	return held;
 }
 
-void	   *
+void *
 held_keep(Held *held, void *handle, const char *what)
 {
 	if (handle == NULL)
@@ -70,7 +70,7 @@ close_descriptor(void *handle)
 	ReleaseExternalFD();
 }
 
-Held	   *
+Held *
 held_new_descriptor(void)
 {
 	return held_new(close_descriptor);

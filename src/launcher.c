@@ -45,7 +45,7 @@ launcher_register(void)
 	BackgroundWorker worker;
 
 	if (IsBinaryUpgrade)
-		return;					/* pg_upgrade: nothing may be sent or written */
+		return;					/* pg_upgrade: send and write nothing */
 	memset(&worker, 0, sizeof(worker));
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS |
 		BGWORKER_BACKEND_DATABASE_CONNECTION;

@@ -38,7 +38,7 @@ profile_error(const ProfileNode *node, const char *hint,
 			 hint ? errhint("%s", hint) : 0));
 }
 
-char	   *
+char *
 profile_words(const char *const *words)
 {
 	StringInfoData str;
@@ -145,7 +145,7 @@ profile_require(const ProfileNode *object, const char *name)
 	return node;
 }
 
-List	   *
+List *
 profile_members(const ProfileNode *object)
 {
 	JsonbIterator *it = JsonbIteratorInit(object_of(object));
@@ -164,7 +164,7 @@ profile_members(const ProfileNode *object)
 	return members;
 }
 
-List	   *
+List *
 profile_elements(const ProfileNode *array)
 {
 	List	   *elements = NIL;

@@ -53,7 +53,7 @@ provider_from_server(const ForeignServer *server)
 	return provider;
 }
 
-List	   *
+List *
 provider_list(void)
 {
 	Relation	rel = table_open(ForeignServerRelationId, AccessShareLock);
@@ -64,11 +64,13 @@ provider_list(void)
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		Form_pg_foreign_server form = (Form_pg_foreign_server) GETSTRUCT(tuple);
-		ForeignServer *server = GetForeignServerExtended(form->oid,
-														 FSV_MISSING_OK);
-		Provider   *provider = server ? provider_from_server(server) : NULL;
+		Form_pg_foreign_server form;
+		ForeignServer *server;
+		Provider   *provider;
 
+		form = (Form_pg_foreign_server) GETSTRUCT(tuple);
+		server = GetForeignServerExtended(form->oid, FSV_MISSING_OK);
+		provider = server ? provider_from_server(server) : NULL;
 		if (provider)
 			providers = lappend(providers, provider);
 	}
@@ -77,7 +79,7 @@ provider_list(void)
 	return providers;
 }
 
-Provider   *
+Provider *
 provider_find(Oid serverid)
 {
 	ForeignServer *server = GetForeignServerExtended(serverid,
@@ -110,7 +112,7 @@ provider_names(const CasAdapter *adapter, bool effective_only)
 	return names.len ? names.data : pstrdup("none");
 }
 
-Provider   *
+Provider *
 provider_by_name(const char *name)
 {
 	ForeignServer *server = GetForeignServerByName(name, true);
@@ -154,12 +156,12 @@ provider_only(const CasAdapter *adapter)
 						adapter->kind),
 				 errdetail("Providers of that kind: %s.",
 						   provider_names(adapter, false)),
-				 errhint("Use CREATE SERVER â126¦ FOREIGN DATA WRAPPER %s, or ALTER SERVER â126¦ OPTIONS (SET state 'effective').",
+				 errhint("Use CREATE SERVER ... FOREIGN DATA WRAPPER %s, or ALTER SERVER ... OPTIONS (SET state 'effective').",
 						 adapter->kind)));
 	return only;
 }
 
-Provider   *
+Provider *
 provider_choose(const CasAdapter *adapter, const char *named,
 				const char *named_by_smartcard)
 {

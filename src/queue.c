@@ -49,7 +49,7 @@ PG_FUNCTION_INFO_V1(provreq_installation_changed);
 
 bool		queue_in_sender = false;
 
-/* Sets advisory locks of ours apart from those of users, which have 1 and 2. */
+/* Sets our advisory locks apart from those of users, which have 1 and 2. */
 #define PROVIDER_LOCK 3
 
 bool
@@ -65,7 +65,7 @@ queue_lock_provider(const char *provider)
 		LOCKACQUIRE_NOT_AVAIL;
 }
 
-Queue	   *
+Queue *
 queue_open(const CasAdapter *adapter, const char *provider)
 {
 	Queue	   *queue = palloc0(sizeof(Queue));
@@ -207,7 +207,7 @@ rows_read(Queue *queue, MemoryContext context)
 	return rows;
 }
 
-List	   *
+List *
 queue_take(Queue *queue, const int64 *numbers, int n)
 {
 	static SPIPlanPtr plan = NULL;
@@ -262,7 +262,7 @@ numbers_of_numbers(Queue *queue, SPIPlanPtr *plan, const char *sql,
 	return found;
 }
 
-List	   *
+List *
 queue_still_pending(Queue *queue, const int64 *numbers, int n)
 {
 	static SPIPlanPtr plan = NULL;
@@ -273,7 +273,7 @@ queue_still_pending(Queue *queue, const int64 *numbers, int n)
 							  numbers, n);
 }
 
-List	   *
+List *
 queue_lockable(Queue *queue, const int64 *numbers, int n)
 {
 	static SPIPlanPtr plan = NULL;
@@ -299,6 +299,7 @@ queue_attempt(Queue *queue, List *rows)
 	int64	   *numbers = palloc(sizeof(int64) * n);
 	Datum	   *attempts = palloc(sizeof(Datum) * n);
 	TimestampTz now = GetCurrentTimestamp();
+	int			ret;
 	bool		isnull;
 
 	for (int i = 0; i < n; i++)
@@ -323,8 +324,8 @@ queue_attempt(Queue *queue, List *rows)
 				   " AS t (number, attempt)"
 				   " RETURNING sequence_number",
 				   5, types);
-	if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_INSERT_RETURNING ||
-		SPI_processed != n)
+	ret = SPI_execute_plan(plan, values, NULL, false, 0);
+	if (ret != SPI_OK_INSERT_RETURNING || SPI_processed != n)
 		elog(ERROR, "could not write attempts");
 	for (int i = 0; i < n; i++)
 	{
@@ -347,30 +348,36 @@ unfinished_attempt(QueueRow *row, int i)
 	row->started = DatumGetTimestampTz(row_column(i, 15, &isnull));
 }
 
-List	   *
+List *
 queue_unfinished(Queue *queue)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	Oid			types[2] = {TEXTOID, INT8OID};
 	Datum		values[2];
+	int			ret;
 	List	   *rows;
 
 	SPI_connect();
 	values[0] = CStringGetTextDatum(queue->provider);
 	values[1] = Int64GetDatum(queue->incarnation);
-	if (SPI_execute_with_args("DELETE FROM provreq.attempt a"
-							  " WHERE a.provider = $1 AND a.incarnation <> $2"
-							  " AND NOT EXISTS (SELECT FROM provreq.request_pending p"
-							  " WHERE p.number = a.number)",
-							  2, types, values, NULL, false, 0) != SPI_OK_DELETE)
+	ret = SPI_execute_with_args("DELETE FROM provreq.attempt a"
+								" WHERE a.provider = $1"
+								" AND a.incarnation <> $2 AND NOT EXISTS"
+								" (SELECT FROM provreq.request_pending p"
+								" WHERE p.number = a.number)",
+								2, types, values, NULL, false, 0);
+	if (ret != SPI_OK_DELETE)
 		elog(ERROR, "could not remove attempts of requests that are gone");
-	if (SPI_execute_with_args("SELECT " ROW_COLUMNS
-							  ", a.attempt, a.sequence_number, a.started_date"
-							  " FROM provreq.attempt a"
-							  " JOIN provreq.request_pending p ON p.number = a.number"
-							  " WHERE a.provider = $1 AND a.incarnation <> $2"
-							  " ORDER BY a.sequence_number",
-							  2, types, values, NULL, false, 0) != SPI_OK_SELECT)
+	ret = SPI_execute_with_args("SELECT " ROW_COLUMNS
+								", a.attempt, a.sequence_number,"
+								" a.started_date FROM provreq.attempt a"
+								" JOIN provreq.request_pending p"
+								" ON p.number = a.number"
+								" WHERE a.provider = $1"
+								" AND a.incarnation <> $2"
+								" ORDER BY a.sequence_number",
+								2, types, values, NULL, false, 0);
+	if (ret != SPI_OK_SELECT)
 		elog(ERROR, "could not read unfinished attempts");
 	rows = rows_read(queue, caller);
 	for (int i = 0; i < list_length(rows); i++)
@@ -399,7 +406,8 @@ stamp(TriggerData *trigger, HeapTuple tuple)
 										   xid))
 		return tuple;
 	isnull = false;
-	return heap_modify_tuple_by_cols(tuple, desc, 1, &column, &value, &isnull);
+	return heap_modify_tuple_by_cols(tuple, desc, 1, &column, &value,
+									 &isnull);
 }
 
 /* Does the row stay in the pending part? */

@@ -126,7 +126,7 @@ extern bool queue_prepared_exist(void);
  */
 extern List *queue_take(Queue *queue, const int64 *numbers, int n);
 
-/* Of these numbers, the ones still pending (locked or not): int64 pointers. */
+/* Of these numbers, those still pending (locked or not): int64 pointers. */
 extern List *queue_still_pending(Queue *queue, const int64 *numbers, int n);
 
 /* Writes the attempts of these rows, in order.  A list of QueueRow *. */

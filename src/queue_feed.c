@@ -63,12 +63,14 @@ entry_keys(Datum array, int *nkeys)
 	for (int i = 0; i < n; i++)
 	{
 		text	   *key;
+		Datum		hash;
 
 		if (nulls[i])
 			continue;
 		key = DatumGetTextPP(elements[i]);
-		keys[(*nkeys)++] = DatumGetUInt64(hash_any_extended((unsigned char *) VARDATA_ANY(key),
-															VARSIZE_ANY_EXHDR(key), 0));
+		hash = hash_any_extended((unsigned char *) VARDATA_ANY(key),
+								 VARSIZE_ANY_EXHDR(key), 0);
+		keys[(*nkeys)++] = DatumGetUInt64(hash);
 	}
 	return keys;
 }

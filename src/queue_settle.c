@@ -80,14 +80,13 @@ column_array(const Column *column)
 	bool		byval = column->type != TEXTOID;
 	int			len = column->type == TEXTOID ? -1 :
 	column->type == INT4OID ? sizeof(int32) : sizeof(int64);
+	char		align = len == sizeof(int64) ? TYPALIGN_DOUBLE : TYPALIGN_INT;
 	int			lower = 1;
 	int			n = column->n;
 
 	return PointerGetDatum(construct_md_array(column->values, column->nulls,
 											  1, &n, &lower, column->type,
-											  len, byval,
-											  len == sizeof(int64) ? TYPALIGN_DOUBLE :
-											  TYPALIGN_INT));
+											  len, byval, align));
 }
 
 /* Texts of an outcome that both kinds of settling store. */
@@ -269,7 +268,8 @@ keep_requests(QueueOutcome **outcomes, int n)
 	Column		fixed[9];
 	Column		texts[TEXT_COLUMNS];
 	static const Oid fixed_types[9] = {INT8OID, INT4OID, INT8OID,
-	TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID};
+		TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+	TEXTOID, TEXTOID, TEXTOID};
 
 	for (int i = 0; i < 9; i++)
 		column_init(&fixed[i], fixed_types[i], n);

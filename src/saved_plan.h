@@ -17,7 +17,7 @@
  */
 extern SPIPlanPtr saved_plan_make(const char *sql, int nargs, Oid *types);
 
-/* The same at the first call; *plan is static in the caller, NULL at first. */
+/* Makes it at the first call; *plan is static in the caller, NULL before. */
 extern void saved_plan_get(SPIPlanPtr *plan, const char *sql, int nargs,
 						   Oid *types);
 

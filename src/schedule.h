@@ -53,7 +53,7 @@
  *		if (schedule_wants_refill(schedule, now))
  *		{
  *			after = schedule_refill_begin(schedule);
- *			read pending requests (those that are due, or all), number > after,
+ *			read pending requests (the due ones, or all), number > after,
  *			by number, with LIMIT
  *			offer each, REFILL, until one is SCHEDULE_FULL
  *			if the rows ended (fewer than LIMIT, none SCHEDULE_FULL)
@@ -92,8 +92,8 @@ typedef struct ScheduleEntry
 	bool		immediate;
 	bool		express;
 	bool		held;			/* waits for schedule_release */
-	bool		been_out;		/* an attempt that counts was made: nothing may
-								 * go before it any more */
+	bool		been_out;		/* an attempt that counts was made: nothing
+								 * may go before it any more */
 	TimestampTz scheduled;
 	TimestampTz not_before;		/* retry not earlier; 0 = none */
 	int			nkeys;

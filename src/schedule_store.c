@@ -289,7 +289,7 @@ add_link(Schedule *schedule, uint32 entry, uint64 key)
 	entry_at(schedule, entry)->links = i;
 }
 
-/* Stores an entry whose number is not there yet, neither due nor in a heap. */
+/* Stores an entry whose number is new, neither due nor in a heap. */
 uint32
 store_add(Schedule *schedule, const ScheduleEntry *offered)
 {
@@ -308,14 +308,16 @@ void
 store_delete(Schedule *schedule, uint32 entry)
 {
 	uint32		link;
-	uint32		sibling;
 
 	heap_put(schedule, entry, HEAP_NO);
 	table_delete(schedule, &schedule->by_number, entry);
-	for (link = entry_at(schedule, entry)->links; link != NONE; link = sibling)
+	link = entry_at(schedule, entry)->links;
+	while (link != NONE)
 	{
-		sibling = link_at(schedule, link)->sibling;
+		uint32		sibling = link_at(schedule, link)->sibling;
+
 		pool_put(&schedule->links, link);
+		link = sibling;
 	}
 	pool_put(&schedule->entries, entry);
 }

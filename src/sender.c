@@ -85,14 +85,15 @@ is_drained(const Sender *sender)
 static bool
 stop_now(Sender *sender, TimestampTz now)
 {
+	int			more = provreq_shutdown_grace / 2 + 1000;
+
 	if (!sender->stopping)
 		return false;
 	if (sender->stop_at == 0)
 	{
 		sender->stop_at = TimestampTzPlusMilliseconds(now,
 													  provreq_shutdown_grace);
-		sender->leave_at = TimestampTzPlusMilliseconds(sender->stop_at,
-													   provreq_shutdown_grace / 2 + 1000);
+		sender->leave_at = TimestampTzPlusMilliseconds(sender->stop_at, more);
 		sender_recall(sender, now);
 	}
 	if (now >= sender->stop_at && sender->nsubmitted > 0)
@@ -145,19 +146,20 @@ wait_time(Sender *sender)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz next = next_instant(sender, now);
+	const CasSettings *settings = sender->settings;
+	bool		leaving = sender->stopping && sender->ndeferred == 0;
 	long		timeout = -1;
-	long		transport = -1;
+	long		answers = -1;
 
 	if (sender_has_work(sender, now) ||
-		(is_drained(sender) && (sender->reload ||
-								(sender->stopping && sender->ndeferred == 0))))
+		(is_drained(sender) && (sender->reload || leaving)))
 		return 0;
 	if (next != 0)
 		timeout = TimestampDifferenceMilliseconds(now, next);
 	if (sender->link)
-		transport = sender->settings->adapter->transport->timeout(sender->link);
-	if (transport >= 0)
-		timeout = timeout < 0 ? transport : Min(timeout, transport);
+		answers = settings->adapter->transport->timeout(sender->link);
+	if (answers >= 0)
+		timeout = timeout < 0 ? answers : Min(timeout, answers);
 	return timeout;
 }
 
@@ -209,6 +211,15 @@ turn(Sender *sender)
 	return true;
 }
 
+/* The descriptor that tells of answers, or PGINVALID_SOCKET. */
+static pgsocket
+link_socket(const Sender *sender)
+{
+	if (sender->link == NULL)
+		return PGINVALID_SOCKET;
+	return sender->settings->adapter->transport->socket(sender->link);
+}
+
 static void
 run(Sender *sender)
 {
@@ -230,9 +241,7 @@ run(Sender *sender)
 			if (set)
 				FreeWaitEventSet(set);
 			waited_generation = sender->link_generation;
-			set = process_wait_set(sender->link ?
-								   sender->settings->adapter->transport->socket(sender->link) :
-								   PGINVALID_SOCKET);
+			set = process_wait_set(link_socket(sender));
 		}
 		report_state(sender);
 		timeout = wait_time(sender);

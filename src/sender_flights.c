@@ -47,6 +47,20 @@ leave_outbox(Sender *sender, Flight *flight)
 	sender->noutbox--;
 }
 
+/* Hands one message to the transport. */
+static void
+submit_part(Sender *sender, Flight *flight, int part)
+{
+	const CasTransport *transport = sender->settings->adapter->transport;
+
+	transport->submit(sender->link, flight->parts[part].message,
+					  flight_tag(flight, part));
+	flight->parts[part].submitted = true;
+	flight->next_part++;
+	flight->nwaiting++;
+	sender->nsubmitted++;
+}
+
 /* Hands messages to the transport as long as it takes them. */
 void
 sender_submit(Sender *sender, TimestampTz now)
@@ -55,19 +69,13 @@ sender_submit(Sender *sender, TimestampTz now)
 
 	while (room > 0 && sender->noutbox > 0)
 	{
-		Flight	   *flight = dlist_container(Flight, node,
-											 dlist_head_node(&sender->outbox));
+		Flight	   *flight = dlist_head_element(Flight, node,
+												&sender->outbox);
 		int			part = flight_next_part(flight);
 
 		if (part >= 0)
 		{
-			sender->settings->adapter->transport->submit(sender->link,
-														 flight->parts[part].message,
-														 flight_tag(flight, part));
-			flight->parts[part].submitted = true;
-			flight->next_part++;
-			flight->nwaiting++;
-			sender->nsubmitted++;
+			submit_part(sender, flight, part);
 			room--;
 		}
 		if (flight_next_part(flight) >= 0)
@@ -87,8 +95,8 @@ sender_recall(Sender *sender, TimestampTz now)
 {
 	while (sender->noutbox > 0)
 	{
-		Flight	   *flight = dlist_container(Flight, node,
-											 dlist_head_node(&sender->outbox));
+		Flight	   *flight = dlist_head_element(Flight, node,
+												&sender->outbox);
 
 		leave_outbox(sender, flight);
 		flight->next_part = flight->nparts;
@@ -119,14 +127,16 @@ note_health(Sender *sender, const CasOutcome *outcome, const CasReply *reply,
 	{
 		if (breaker_answered(&sender->breaker))
 			ereport(LOG,
-					(errmsg("provreq: provider \"%s\" answers again",
+					(errcode(ERRCODE_SUCCESSFUL_COMPLETION),
+					 errmsg("provreq: provider \"%s\" answers again",
 							sender->name)));
 		return;
 	}
 	if (!breaker_failed(&sender->breaker, now))
 		return;
 	ereport(WARNING,
-			(errmsg("provreq: provider \"%s\" is out of reach: %s",
+			(errcode(ERRCODE_CONNECTION_FAILURE),
+			 errmsg("provreq: provider \"%s\" is out of reach: %s",
 					sender->name, why ? why : "no answer"),
 			 errdetail("Its requests wait; one at a time is tried until it answers.")));
 	sender_recall(sender, now);

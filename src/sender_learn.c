@@ -20,8 +20,8 @@
 #define PREPARED_INTERVAL 1000
 
 /*
- * Rows that one refill reads at a time: few, for an urgent request waits while
- * they are read.
+ * Rows that one refill reads at a time: few, for an urgent request waits
+ * while they are read.
  */
 #define REFILL_ROWS 1000
 
@@ -40,7 +40,7 @@ offer(const ScheduleEntry *entry, void *arg)
 	Sender	   *sender = offering->sender;
 
 	if (entry->scheduled > offering->now)
-		offering->now = GetCurrentTimestamp();	/* the row is newer than that */
+		offering->now = GetCurrentTimestamp();	/* the row is newer */
 	if (offering->source == SCHEDULE_REFILL && offering->full)
 		return;					/* refused once: no row beyond may come in */
 	switch (schedule_offer(sender->schedule, entry, offering->source,
@@ -50,7 +50,8 @@ offer(const ScheduleEntry *entry, void *arg)
 			offering->full = true;
 			break;
 		case SCHEDULE_LATER:
-			if (sender->next_later == 0 || entry->scheduled < sender->next_later)
+			if (sender->next_later == 0 ||
+				entry->scheduled < sender->next_later)
 				sender->next_later = entry->scheduled;
 			break;
 		case SCHEDULE_ADDED:
@@ -156,8 +157,8 @@ work_prepared(Sender *sender, TimestampTz now)
 		sender->reload_prepared = false;
 	}
 	sender->withdrawn = true;
-	sender->next_prepared_look = TimestampTzPlusMilliseconds(now,
-															 PREPARED_INTERVAL);
+	sender->next_prepared_look =
+		TimestampTzPlusMilliseconds(now, PREPARED_INTERVAL);
 	sender->feed = true;
 }
 
@@ -211,6 +212,7 @@ work_recover(Sender *sender, Work *work, TimestampTz now)
 		return;
 	queue_settle(sender->queue, work->outcomes, n);
 	ereport(LOG,
-			(errmsg("provreq: %d attempt(s) of provider \"%s\" were in doubt",
+			(errcode(ERRCODE_SUCCESSFUL_COMPLETION),
+			 errmsg("provreq: %d attempt(s) of provider \"%s\" were in doubt",
 					n, sender->name)));
 }

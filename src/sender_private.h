@@ -72,8 +72,8 @@ typedef struct Sender
 
 	bool		stopping;
 	bool		deliberate;		/* stopping for good, not to be restarted */
-	TimestampTz stop_at;		/* stopping: when patience with the CAS ends */
-	TimestampTz leave_at;		/* stopping: when all patience ends */
+	TimestampTz stop_at;		/* stopping: end of patience with the CAS */
+	TimestampTz leave_at;		/* stopping: end of all patience */
 } Sender;
 
 /* How far ahead of time scheduled requests are taken into memory, ms. */

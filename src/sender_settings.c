@@ -82,7 +82,8 @@ reload_failed(Sender *sender)
 	}
 	strlcpy(last, error->message, sizeof(last));
 	FreeErrorData(error);
-	for (int i = 0; i < sender->reload_failures && delay < RELOAD_DELAY_MAX; i++)
+	for (int i = 0; i < sender->reload_failures && delay < RELOAD_DELAY_MAX;
+		 i++)
 		delay *= 2;
 	sender->reload_failures++;
 	sender->reload_again =

@@ -15,7 +15,7 @@
 
 #include "sender_private.h"
 
-/* An outcome that failed alone is tried again after this, doubled each time. */
+/* An outcome that failed alone is retried after this, doubled each time. */
 #define DEFER_DELAY 1000
 #define DEFER_DELAY_MAX 60000
 
@@ -161,10 +161,11 @@ report_held(const Sender *sender, const QueueOutcome *outcome)
 {
 	if (outcome->step == QUEUE_HOLD)
 		ereport(WARNING,
-				(errmsg("provreq: request " INT64_FORMAT
+				(errcode(ERRCODE_WARNING),
+				 errmsg("provreq: request " INT64_FORMAT
 						" of provider \"%s\" is held: %s",
 						outcome->number, sender->name, outcome->hold_reason),
-				 errhint("Find out whether it was carried out, then use provreq.resubmit(" INT64_FORMAT ") or provreq.cancel(" INT64_FORMAT ", â126¦).",
+				 errhint("Find out whether it was carried out, then use provreq.resubmit(" INT64_FORMAT ") or provreq.cancel(" INT64_FORMAT ", '...').",
 						 outcome->number, outcome->number)));
 }
 

@@ -3,8 +3,8 @@
  * sender_take.c
  *		Taking what is next: rows become flights, attempts are written.
  *
- * A row may have changed its mind since the schedule learned of it: then it is
- * passed over, and the schedule is told why.
+ * A row may have changed its mind since the schedule learned of it: then it
+ * is passed over, and the schedule is told why.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,7 +17,8 @@
 #include "wake.h"
 
 void
-work_pass_over(Work *work, int64 number, PassedOver why, TimestampTz not_before)
+work_pass_over(Work *work, int64 number, PassedOver why,
+			   TimestampTz not_before)
 {
 	ScheduleStep *step = palloc(sizeof(ScheduleStep));
 
@@ -53,7 +54,8 @@ pass_over_missing(Sender *sender, Work *work, List *rows, TimestampTz now)
 		foreach(lc, pending)
 			if (*(int64 *) lfirst(lc) == work->taken[i])
 			found = true;
-		work_pass_over(work, work->taken[i], found ? PASSED_LOCKED : PASSED_GONE,
+		work_pass_over(work, work->taken[i],
+					   found ? PASSED_LOCKED : PASSED_GONE,
 					   TimestampTzPlusMilliseconds(now, LOCKED_DELAY));
 	}
 }
@@ -67,7 +69,8 @@ take_row(Sender *sender, Work *work, QueueRow *row, TimestampTz now)
 	if (row->held)
 		work_pass_over(work, row->cas.number, PASSED_HELD, 0);
 	else if (row->cas.scheduled > now)
-		work_pass_over(work, row->cas.number, PASSED_LATER, row->cas.scheduled);
+		work_pass_over(work, row->cas.number, PASSED_LATER,
+					   row->cas.scheduled);
 	else
 	{
 		flight = flight_make(work->batch, sender->settings, row);
@@ -118,15 +121,15 @@ slot_allocate(Sender *sender)
 {
 	if (sender->nfree == 0)
 	{
-		uint32		more = Max(sender->nslots, 64);
+		uint32		nslots = sender->nslots + Max(sender->nslots, 64);
 
 		sender->flights = repalloc(sender->flights,
-								   sizeof(Flight *) * (sender->nslots + more));
+								   sizeof(Flight *) * nslots);
 		sender->free_slots = repalloc(sender->free_slots,
-									  sizeof(uint32) * (sender->nslots + more));
-		for (uint32 i = 0; i < more; i++)
-			sender->free_slots[sender->nfree++] = sender->nslots + i;
-		sender->nslots += more;
+									  sizeof(uint32) * nslots);
+		for (uint32 i = sender->nslots; i < nslots; i++)
+			sender->free_slots[sender->nfree++] = i;
+		sender->nslots = nslots;
 	}
 	return sender->free_slots[--sender->nfree];
 }

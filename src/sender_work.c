@@ -267,7 +267,8 @@ report_failure(Sender *sender, const ErrorData *error)
 		return;
 	sender->lock_reported = now;
 	ereport(LOG,
-			(errmsg("provreq: the sender of provider \"%s\" finds requests locked by other sessions",
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("provreq: the sender of provider \"%s\" finds requests locked by other sessions",
 					sender->name),
 			 errhint("See pg_locks for who holds locks on provreq.request_pending.")));
 }

@@ -9,7 +9,7 @@
 #define PROVREQ_SETTINGS_H
 
 extern int	provreq_max_workers;	/* slots for supervisors and senders */
-extern int	provreq_window;		/* due requests that a sender keeps in memory */
+extern int	provreq_window;		/* due requests a sender keeps in memory */
 extern int	provreq_batch_size; /* requests taken or settled at once */
 extern int	provreq_shutdown_grace; /* ms a sender waits for answers */
 extern int	provreq_partitions_ahead;	/* months */

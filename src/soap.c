@@ -164,7 +164,7 @@ soap_close(SoapDocument *document)
 	held_release(document->held);
 }
 
-xmlNode    *
+xmlNode *
 soap_root(const SoapDocument *document)
 {
 	return xmlDocGetRootElement(document->doc);
@@ -191,7 +191,7 @@ first_element(xmlNode *node)
 	return node;
 }
 
-xmlNode    *
+xmlNode *
 soap_body(const SoapDocument *document)
 {
 	xmlNode    *envelope = soap_root(document);
@@ -227,7 +227,7 @@ find_at(const xmlNode *under, const char *name, int depth, bool *deeper)
 	return NULL;
 }
 
-xmlNode    *
+xmlNode *
 soap_find(const xmlNode *under, const char *name)
 {
 	bool		deeper = true;
@@ -244,7 +244,7 @@ soap_find(const xmlNode *under, const char *name)
 	return NULL;
 }
 
-List	   *
+List *
 soap_find_all(const xmlNode *under, const char *name)
 {
 	List	   *found = NIL;
@@ -285,7 +285,7 @@ joined_texts(const xmlNode *element)
 	return wire_text_from_utf8(str.data, str.len);
 }
 
-char	   *
+char *
 soap_value(const xmlNode *element)
 {
 	char	   *value = joined_texts(element);
@@ -339,7 +339,7 @@ release_text(void *handle)
 	xmlFree(handle);
 }
 
-char	   *
+char *
 soap_dump(const SoapDocument *document)
 {
 	Held	   *held = held_new(release_text);

@@ -192,7 +192,7 @@ soap_template(const char *xml, const char **why)
 	return template->root ? template : NULL;
 }
 
-List	   *
+List *
 soap_template_names(const SoapTemplate *template)
 {
 	return template->names;
@@ -354,7 +354,7 @@ release_buffer(void *handle)
 	xmlBufferFree(handle);
 }
 
-char	   *
+char *
 soap_write(const SoapTemplate *template, const SoapField *fields,
 		   int nfields, Size *len)
 {

@@ -98,7 +98,8 @@ say_copied(Supervisor *supervisor)
 		return;
 	supervisor->said_copied = true;
 	ereport(WARNING,
-			(errmsg("provreq: database \"%s\" was restored or copied from another one, nothing is sent from it",
+			(errcode(ERRCODE_WARNING),
+			 errmsg("provreq: database \"%s\" was restored or copied from another one, nothing is sent from it",
 					get_database_name(MyDatabaseId)),
 			 errhint("If requests are to be sent from here and no longer from there, use provreq.adopt().")));
 }

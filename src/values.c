@@ -29,6 +29,7 @@ values_append(List *values, const char *name, const JsonbValue *scalar,
 			  bool secret)
 {
 	CasValue   *value;
+	Datum		number;
 
 	if (scalar->type == jbvNull)
 		return values;
@@ -39,8 +40,9 @@ values_append(List *values, const char *name, const JsonbValue *scalar,
 	switch (scalar->type)
 	{
 		case jbvNumeric:
-			value->value = DatumGetCString(DirectFunctionCall1(numeric_out,
-															   NumericGetDatum(scalar->val.numeric)));
+			number = NumericGetDatum(scalar->val.numeric);
+			value->value =
+				DatumGetCString(DirectFunctionCall1(numeric_out, number));
 			break;
 		case jbvBool:
 			value->value = scalar->val.boolean ? "true" : "false";
@@ -81,7 +83,7 @@ values_append_object(List *values, Jsonb *object, List *known, bool secret)
 	return values;
 }
 
-List	   *
+List *
 values_from_jsonb(Jsonb *parameters, Jsonb *secrets)
 {
 	List	   *hidden = NIL;

@@ -52,7 +52,7 @@ typedef struct PendingWake
 WakeShared *wake_shared = NULL;
 static WakeSlot *my_slot = NULL;
 static bool leaving = false;
-static List *pending = NIL;		/* of PendingWake *, in TopTransactionContext */
+static List *pending = NIL;		/* PendingWake *, in TopTransactionContext */
 static shmem_request_hook_type previous_shmem_request = NULL;
 static shmem_startup_hook_type previous_shmem_startup = NULL;
 
@@ -111,7 +111,7 @@ wake_slot_wake(WakeSlot *slot, uint32 bits)
 }
 
 /* The slot of a child, or NULL.  Caller holds the lock. */
-WakeSlot   *
+WakeSlot *
 wake_slot_find(WorkerKind kind, Oid dbid, Oid serverid)
 {
 	for (int i = 1; i < wake_shared->nslots; i++)
@@ -129,7 +129,7 @@ wake_slot_find(WorkerKind kind, Oid dbid, Oid serverid)
  * Reserves a slot, or returns the one that is there; NULL when the roster is
  * full.  Caller holds the lock exclusively.
  */
-WakeSlot   *
+WakeSlot *
 wake_slot_want(WorkerKind kind, Oid dbid, Oid serverid)
 {
 	WakeSlot   *slot = wake_slot_find(kind, dbid, serverid);
@@ -198,7 +198,8 @@ wake_one(const PendingWake *wake, uint32 more)
 		slot = &wake_shared->slots[i];
 		if (slot->state != WORKER_FREE && slot->kind == WORKER_SENDER &&
 			slot->dbid == MyDatabaseId &&
-			(wake->serverid == InvalidOid || slot->serverid == wake->serverid))
+			(wake->serverid == InvalidOid ||
+			 slot->serverid == wake->serverid))
 			wake_slot_wake(slot, wake->bits | more);
 	}
 }

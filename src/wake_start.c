@@ -75,13 +75,13 @@ roster_oids(WorkerKind kind, Oid dbid)
 	return oids;
 }
 
-List	   *
+List *
 wake_sender_oids(Oid dbid)
 {
 	return roster_oids(WORKER_SENDER, dbid);
 }
 
-List	   *
+List *
 wake_supervisor_databases(void)
 {
 	return roster_oids(WORKER_SUPERVISOR, InvalidOid);
@@ -152,7 +152,8 @@ claim_wanted(WorkerKind kind, Oid dbid, WakeChild *child, long *delay)
 		TimestampTz due = slot->not_before;
 
 		if (slot->kind != kind ||
-			(slot->state != WORKER_WANTED && slot->state != WORKER_STARTING) ||
+			(slot->state != WORKER_WANTED &&
+			 slot->state != WORKER_STARTING) ||
 			(OidIsValid(dbid) && slot->dbid != dbid))
 			continue;
 		if (slot->state == WORKER_STARTING)

@@ -73,7 +73,7 @@ refuse_rename(Oid serverid)
 				 errhint("Create a server of the new name, and drop the old one when nothing is pending for it.")));
 }
 
-/* The server and the user of a mapping, as the current command leaves them. */
+/* Server and user of a mapping, as the current command leaves them. */
 static Oid
 mapping_server(Oid mapping, Oid *user)
 {
@@ -110,7 +110,8 @@ mapping_changed(Oid mapping)
 }
 
 static void
-watch(ObjectAccessType access, Oid classId, Oid objectId, int subId, void *arg)
+watch(ObjectAccessType access, Oid classId, Oid objectId, int subId,
+	  void *arg)
 {
 	if (previous_hook)
 		previous_hook(access, classId, objectId, subId, arg);

@@ -93,7 +93,7 @@ wire_text_is_plain(const char *data, Size len)
 	return plain;
 }
 
-char	   *
+char *
 wire_text_from_utf8(const char *data, Size len)
 {
 	const unsigned char *p = (const unsigned char *) data;

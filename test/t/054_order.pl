@@ -345,8 +345,8 @@ foreach my $round (1 .. 50)
 
 	last if $caught >= 3;
 	create_request($node, 'ADD_SUBSCRIPTIONS', 330);
-	wait_until('the message is there',
-		sub { $cas->status->{received} > $before->{received} });
+	wait_until('it is under way',
+		sub { ask($node, 'SELECT count(*) FROM provreq.attempt') });
 	kill 'STOP', $sender;
 	wait_until('it is answered',
 		sub { $cas->status->{answered} > $before->{answered} });
