@@ -45,6 +45,7 @@ OBJS = \
 	src/held.o \
 	src/http.o \
 	src/http_exchange.o \
+	src/http_idle.o \
 	src/inspect.o \
 	src/instant.o \
 	src/launcher.o \

@@ -29,10 +29,12 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "held.h"
 #include "http.h"
 #include "http_exchange.h"
+#include "http_idle.h"
 #include "libpq/pqsignal.h"
 #include "wire_text.h"
 
@@ -53,6 +55,7 @@ typedef struct HttpLink
 {
 	CURLM	   *multi;
 	int			epoll_fd;
+	HttpIdle   *idle;
 	const char *base;			/* of all URLs, without a slash at its end */
 	int			connections;
 	int			nbusy;			/* submitted and not yet returned */
@@ -108,11 +111,13 @@ watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 	if (what == CURL_POLL_REMOVE)
 	{
 		/* closing it takes it out of the set by itself */
+		http_idle_kept(link->idle, fd);
 		event.data.u64 |= IDLE;
 		event.events = EPOLLIN | EPOLLRDHUP;
 		(void) epoll_ctl(link->epoll_fd, EPOLL_CTL_MOD, fd, &event);
 		return 0;
 	}
+	http_idle_gone(link->idle, fd);
 	if (what != CURL_POLL_OUT)
 		event.events |= EPOLLIN;
 	if (what != CURL_POLL_IN)
@@ -121,6 +126,15 @@ watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 		epoll_ctl(link->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
 		return -1;
 	return 0;
+}
+
+static int
+close_socket(void *arg, curl_socket_t fd)
+{
+	HttpLink   *link = arg;
+
+	http_idle_gone(link->idle, fd);
+	return close(fd);
 }
 
 static int
@@ -209,11 +223,17 @@ http_open(const CasSettings *settings)
 	link->epoll_fd = held_keep_descriptor(held_epoll,
 										  epoll_create1(EPOLL_CLOEXEC),
 										  "epoll set");
+	link->idle = http_idle_new(link->epoll_fd);
 	link->multi = multi_new(link);
 	for (int i = 0; i < 2 * link->connections; i++)
 	{
 		HttpExchange *exchange = http_exchange_new(settings);
 
+		CURL	   *easy = exchange->easy;
+
+		(void) curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION,
+								close_socket);
+		(void) curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, link);
 		exchange->next = link->free;
 		link->free = exchange;
 	}
@@ -241,6 +261,20 @@ finish(HttpLink *link, HttpExchange *exchange)
 	link->finished_end = &exchange->next;
 }
 
+/*
+ * Makes libcurl close the connections that it keeps, broken ones among them.
+ * Versions before 8.16 cannot be told to, and need not be: they look at a
+ * connection when they would use it again.
+ */
+static void
+drop_kept(HttpLink *link)
+{
+#ifdef CURLMNWC_CLEAR_CONNS
+	(void) curl_multi_setopt(link->multi, CURLMOPT_NETWORK_CHANGED,
+							 (long) CURLMNWC_CLEAR_CONNS);
+#endif
+}
+
 static void
 http_submit(CasLink *caslink, const CasMessage *message, uint64 tag)
 {
@@ -252,6 +286,8 @@ http_submit(CasLink *caslink, const CasMessage *message, uint64 tag)
 	link->free = exchange->next;
 	link->nbusy++;
 	exchange->tag = tag;
+	if (http_idle_check(link->idle))
+		drop_kept(link);
 	if (!http_exchange_load(exchange, link->base, message) ||
 		curl_multi_add_handle(link->multi, exchange->easy) != CURLM_OK)
 	{
@@ -307,22 +343,6 @@ curl_events(uint32 events)
 }
 
 /*
- * Something came on a kept connection: its end, or bytes that belong to no
- * message.  What is there is thrown away and the socket shut down, which
- * libcurl notices before it would use the connection again.
- */
-static void
-break_connection(HttpLink *link, int fd)
-{
-	char		rubbish[4096];
-
-	(void) epoll_ctl(link->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-	(void) shutdown(fd, SHUT_RDWR);
-	while (recv(fd, rubbish, sizeof(rubbish), MSG_DONTWAIT) > 0)
-		;
-}
-
-/*
  * Lets libcurl work, after kept connections that must not be used again were
  * broken: any call of it may start what was submitted.  It may also start a
  * thread that resolves a name, which inherits our signal mask: signals of the
@@ -341,7 +361,10 @@ drive(HttpLink *link)
 	n = epoll_wait(link->epoll_fd, events, EVENTS, 0);
 	for (int i = 0; i < n; i++)
 		if (events[i].data.u64 & IDLE)
-			break_connection(link, (int) (uint32) events[i].data.u64);
+		{
+			http_idle_break(link->idle, (int) (uint32) events[i].data.u64);
+			drop_kept(link);
+		}
 	for (int i = 0; i < n; i++)
 		if ((events[i].data.u64 & IDLE) == 0)
 			(void) curl_multi_socket_action(link->multi,

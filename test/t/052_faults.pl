@@ -110,6 +110,7 @@ my %idempotent = (
 	SEND_BARK_MESSAGE_TO_CLIENT => 0);
 my $node = provreq_node('faults');
 my $card = 0;
+my $reloads = 1;
 my %numbers;					# of requests, by how they ended
 
 fill_directory($node, 500);
@@ -186,6 +187,17 @@ sub check_errors
 	return;
 }
 
+# A provider that has changed gets new connections.
+sub reload
+{
+	my ($provider) = @_;
+
+	$reloads++;
+	ask($node,
+		"ALTER SERVER $provider OPTIONS (SET idle_timeout '${reloads}s')");
+	return;
+}
+
 # One request meets one fault.
 sub check_fault
 {
@@ -194,12 +206,12 @@ sub check_fault
 	my $name = "$provider: $case->{fault}, $connection, $type";
 	my ($warm, $before, $number, $state, @messages);
 
-	# a connection that is used again, or none that could be
+	# a connection that is used again, or none that can be
 	$card++;
 	$warm = create_request($node, 'GET_ACTIVE_SUBSCRIPTIONS', $card,
 		provider => $provider);
 	wait_for_end($node, $warm);
-	$cas->control('drop') if $connection eq 'new connection';
+	reload($provider) if $connection eq 'new connection';
 	$before = () = $cas->ledger;
 	my $offset = -s $node->logfile;
 
@@ -261,6 +273,7 @@ foreach my $pair (@simulators)
 	create_provider(
 		$node, $name, $cas,
 		connections => 1,
+		idle_timeout => '1s',
 		timeout => '400ms',
 		retry_delay => '20ms',
 		retry_delay_max => '100ms');
@@ -272,6 +285,9 @@ foreach my $pair (@simulators)
 		next if $name eq 'tls' && !$case->{anywhere} && $case->{end} ne 'doubt';
 		foreach my $connection ('used connection', 'new connection')
 		{
+			# who is connected does not feel that others cannot connect
+			next if $case->{unseen} && $connection eq 'used connection';
+
 			# an idempotent type first: it ends with a good answer
 			check_fault($cas, $case, $_, $connection)
 			  foreach sort keys %idempotent;
@@ -344,6 +360,27 @@ foreach my $round (1 .. 5)
 		'CLIENT_NOT_FOUND',
 		"two answers, round $round: the next request has its own");
 	$cas->clear_faults;
+}
+
+# ------------------------------------------ a closed connection is noticed
+
+# The CAS may close a connection whenever it is idle.  Nothing was sent then,
+# and nothing is in doubt.
+foreach my $round (1 .. 5)
+{
+	my $type = 'SEND_BARK_MESSAGE_TO_CLIENT';
+	my $row;
+
+	wait_for_end($node,
+		create_request($node, $type, 490, provider => 'plain'));
+	$cas->control('drop');
+	$row = wait_for_end($node,
+		create_request($node, $type, 491, provider => 'plain'));
+	is($row->{hold_reason}, undef,
+		"a closed connection is noticed, round $round");
+	$node->safe_psql('postgres',
+		"SELECT provreq.cancel($row->{number}, 'test')")
+	  if $row->{hold_reason};
 }
 
 done_testing();
