@@ -43,7 +43,7 @@ http_idle_new(int epoll_fd)
 }
 
 void
-http_idle_kept(HttpIdle * idle, int fd)
+http_idle_kept(HttpIdle *idle, int fd)
 {
 	if (!fits(fd))
 		return;
@@ -52,14 +52,14 @@ http_idle_kept(HttpIdle * idle, int fd)
 }
 
 void
-http_idle_gone(HttpIdle * idle, int fd)
+http_idle_gone(HttpIdle *idle, int fd)
 {
 	if (fits(fd))
 		FD_CLR(fd, &idle->kept);
 }
 
 void
-http_idle_break(HttpIdle * idle, int fd)
+http_idle_break(HttpIdle *idle, int fd)
 {
 	char		rubbish[4096];
 
@@ -83,7 +83,7 @@ is_broken(int fd)
 }
 
 bool
-http_idle_check(HttpIdle * idle)
+http_idle_check(HttpIdle *idle)
 {
 	bool		broken = false;
 
