@@ -23,12 +23,17 @@ OBJS = \
 	src/adapter_conax_decode.o \
 	src/adapter_conax_operations.o \
 	src/adapter_conax_profile.o \
+	src/adapter_framed.o \
+	src/adapter_framed_answer.o \
+	src/adapter_framed_link.o \
+	src/adapter_framed_profile.o \
 	src/adapter_nagravision.o \
 	src/adapter_nds.o \
 	src/api.o \
 	src/api_arguments.o \
 	src/api_function.o \
 	src/api_provider.o \
+	src/api_rules.o \
 	src/api_secret.o \
 	src/api_trial.o \
 	src/api_udf.o \
@@ -38,28 +43,53 @@ OBJS = \
 	src/caller.o \
 	src/catalog_watch.o \
 	src/complaint.o \
+	src/connection_test.o \
 	src/directory.o \
+	src/directory_choice.o \
 	src/directory_lookup.o \
 	src/directory_query.o \
+	src/directory_source.o \
 	src/flight.o \
+	src/flight_outcome.o \
 	src/held.o \
 	src/http.o \
 	src/http_exchange.o \
 	src/http_idle.o \
+	src/http_test.o \
 	src/inspect.o \
 	src/instant.o \
 	src/launcher.o \
+	src/layout.o \
+	src/layout_compile.o \
+	src/layout_compile_field.o \
+	src/layout_compile_group.o \
+	src/layout_compile_value.o \
+	src/layout_date.o \
+	src/layout_decode.o \
+	src/layout_digest.o \
+	src/layout_encode.o \
+	src/layout_format.o \
+	src/layout_frame.o \
+	src/layout_names.o \
+	src/layout_parse.o \
 	src/new_id.o \
 	src/process.o \
 	src/profile.o \
 	src/provider.o \
 	src/provider_options.o \
+	src/provider_status.o \
 	src/provreq.o \
 	src/queue.o \
 	src/queue_create.o \
 	src/queue_feed.o \
 	src/queue_insert.o \
+	src/queue_numbers.o \
 	src/queue_settle.o \
+	src/queue_triggers.o \
+	src/reconcile.o \
+	src/run.o \
+	src/runner.o \
+	src/runner_chunk.o \
 	src/saved_plan.o \
 	src/schedule.o \
 	src/schedule_heap.o \
@@ -68,20 +98,48 @@ OBJS = \
 	src/schedule_window.o \
 	src/sender.o \
 	src/sender_flights.o \
+	src/sender_late.o \
 	src/sender_learn.o \
+	src/sender_numbers.o \
 	src/sender_settings.o \
 	src/sender_settle.o \
+	src/sender_stats.o \
 	src/sender_take.o \
 	src/sender_work.o \
+	src/session.o \
 	src/settings.o \
 	src/soap.o \
 	src/soap_template.o \
 	src/statement_cache.o \
+	src/stats.o \
 	src/supervisor.o \
+	src/tcp_connect.o \
+	src/tcp_connection.o \
+	src/tcp_failure.o \
+	src/tcp_frame.o \
+	src/tcp_line.o \
+	src/tcp_link.o \
+	src/tcp_messages.o \
+	src/tcp_numbers.o \
+	src/tcp_test.o \
+	src/trigger.o \
+	src/trigger_change.o \
+	src/trigger_key.o \
+	src/trigger_request.o \
+	src/trigger_row.o \
+	src/trigger_rules.o \
+	src/use_directory.o \
 	src/values.o \
+	src/wait_for.o \
+	src/waiters.o \
 	src/wake.o \
 	src/wake_start.o \
 	src/watch.o \
+	src/web_api.o \
+	src/web_api_call.o \
+	src/web_api_create.o \
+	src/web_api_members.o \
+	src/web_api_read.o \
 	src/wire_text.o
 
 # The tests of sql/ in the order in which they run
@@ -94,7 +152,16 @@ REGRESS = \
 	list \
 	preview \
 	bulk \
+	nagravision \
+	nds \
 	provider \
+	runs \
+	reconcile \
+	trigger \
+	use_directory \
+	session \
+	web_api \
+	operate \
 	teardown
 # The tests count characters
 REGRESS_OPTS = --encoding=UTF8

@@ -10,7 +10,14 @@
 #	bench_simulator http|https	a Conax simulator; sets SIM_URL, SIM_CONTROL,
 #								SIM_LEDGER
 #	bench_provider				the provider "bench", for that simulator
-#	bench_directory CARDS		so many smartcards, and one service
+#	bench_link_simulator nagravision|nds
+#								one of those; sets SIM_PORT, SIM_CONTROL,
+#								SIM_LEDGER
+#	bench_link_provider nagravision|nds
+#								the provider "bench", for that simulator
+#	bench_directory CARDS [STEP]
+#								so many smartcards, and one service; STEP is
+#								from one CA ID to the next
 #	sql STATEMENT...			runs statements, prints bare values
 #	median FILE, spread FILE	of the numbers in a file, one a line
 #	percentiles FILE			p50 p90 p99 and the greatest
@@ -122,6 +129,25 @@ bench_simulator() {
 	SIM_URL=$scheme://127.0.0.1:$(cat "$port")
 }
 
+bench_link_simulator() {
+	local kind=$1 program=nds_simulator port=$WORK/home/port.$((++SIM_COUNT))
+	local own=(--key "$BENCH_PASSWORD")
+
+	shift
+	if [ "$kind" = nagravision ]; then
+		program=nagra_simulator
+		own=(--window "$WINDOW")
+	fi
+	SIM_LEDGER=$WORK/home/ledger.$SIM_COUNT
+	SIM_CONTROL=$WORK/sock/simulator.$SIM_COUNT
+	start_program "$WORK/log/simulator.log" "$TREE/test/simulator/$program" \
+		--port-file "$port" "${own[@]}" \
+		--ledger "$SIM_LEDGER" --control "$SIM_CONTROL" "$@"
+	SIM_PID=$PROGRAM_PID
+	wait_until 10 test -s "$port" || die "the simulator did not start"
+	SIM_PORT=$(cat "$port")
+}
+
 # One line to the simulator's control socket, one line back.
 bench_control() {
 	perl -MIO::Socket::UNIX -e '
@@ -141,13 +167,26 @@ bench_provider() {
 			OPTIONS (username '$BENCH_USER', password '$BENCH_PASSWORD')"
 }
 
+bench_link_provider() {
+	local own="window '${WINDOW:-64}', source_id '1001', dest_id '9', mop_ppid '7'"
+	local user=
+
+	if [ "$1" = nds ]; then
+		own="connections '${CONNECTIONS:-16}', from_id '0A01', to_id '00C5'"
+		user="OPTIONS (key '$BENCH_PASSWORD')"
+	fi
+	sql "CREATE SERVER bench FOREIGN DATA WRAPPER $1
+			OPTIONS (host '127.0.0.1', port '$SIM_PORT', $own)" \
+		"CREATE USER MAPPING FOR provreq_worker SERVER bench $user"
+}
+
 bench_directory() {
 	sql "INSERT INTO provreq.subscription (number) VALUES ('S1')" \
 		"INSERT INTO provreq.product (code) VALUES ('SPORT')" \
 		"INSERT INTO provreq.service_mapping (product_id, service_ca_id)
 			SELECT id, '1001' FROM provreq.product" \
 		"INSERT INTO provreq.installed_item (serial_number, classification, ca_id)
-			SELECT 'card' || i, 'SMARTCARD', to_char(i, 'FM000000000000')
+			SELECT 'card' || i, 'SMARTCARD', to_char(i * ${2:-1}, 'FM000000000000')
 			FROM generate_series(1, $1) i" \
 		"VACUUM ANALYZE provreq.subscription, provreq.product,
 			provreq.service_mapping, provreq.installed_item"

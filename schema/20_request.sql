@@ -178,10 +178,10 @@ COMMENT ON COLUMN provreq.request.retry_date IS 'Not tried again before this.';
 COMMENT ON COLUMN provreq.request.hold_reason IS 'Why it waits for a person: use provreq.resubmit() or provreq.cancel(). Null when it does not.';
 COMMENT ON COLUMN provreq.request.created_date IS 'When it was created.';
 COMMENT ON COLUMN provreq.request.updated_date IS 'When it was last changed.';
-COMMENT ON COLUMN provreq.request.created_by_user IS 'Who created it: the role that called.';
-COMMENT ON COLUMN provreq.request.updated_by_user IS 'Who changed it last: a role, provreq_worker for senders.';
-COMMENT ON COLUMN provreq.request.created_by_unit IS 'Unit of the creator.';
-COMMENT ON COLUMN provreq.request.updated_by_unit IS 'Unit of who changed it last.';
+COMMENT ON COLUMN provreq.request.created_by_user IS 'Who created it: the user of the session in use, else the role that called.';
+COMMENT ON COLUMN provreq.request.updated_by_user IS 'Who changed it last: the user of the session in use, else a role; provreq_worker for senders.';
+COMMENT ON COLUMN provreq.request.created_by_unit IS 'Unit of the creator, as the session in use has it; null without one.';
+COMMENT ON COLUMN provreq.request.updated_by_unit IS 'Unit of who changed it last; null without a session, and for senders.';
 COMMENT ON COLUMN provreq.request.created_xid IS 'Transaction that made or last changed the pending row, by which the sender finds it; null when closed.';
 DO $$
 BEGIN

@@ -61,6 +61,7 @@ BEGIN
 	EXECUTE pg_catalog.format('CREATE INDEX %I ON %s (number)', name || '_number', partition);
 	EXECUTE pg_catalog.format('CREATE INDEX %I ON %s (id)', name || '_id', partition);
 	EXECUTE pg_catalog.format('CREATE INDEX %I ON %s (type, number)', name || '_type', partition);
+	EXECUTE pg_catalog.format('CREATE INDEX %I ON %s USING hash ((ordering_keys[1]))', name || '_key', partition);
 	EXECUTE pg_catalog.format('CREATE INDEX %I ON %s (reference_number)'
 		' WHERE reference_number IS NOT NULL', name || '_reference', partition);
 END

@@ -23,7 +23,7 @@ COMMENT ON FUNCTION provreq.nagravision_validator(text[], oid) IS
 CREATE FOREIGN DATA WRAPPER nagravision
 	VALIDATOR provreq.nagravision_validator;
 COMMENT ON FOREIGN DATA WRAPPER nagravision IS
-'provreq providers of the kind Nagravision SMS Gateway (framed TCP); nothing can be sent to them yet.';
+'provreq providers of the kind Nagravision SMS Gateway (framed TCP).';
 
 CREATE FUNCTION provreq.nds_validator(text[], oid) RETURNS void
 	AS 'MODULE_PATHNAME', 'provreq_validate_options'
@@ -34,7 +34,7 @@ COMMENT ON FUNCTION provreq.nds_validator(text[], oid) IS
 CREATE FOREIGN DATA WRAPPER nds
 	VALIDATOR provreq.nds_validator;
 COMMENT ON FOREIGN DATA WRAPPER nds IS
-'provreq providers of the kind NDS (framed TCP); nothing can be sent to them yet.';
+'provreq providers of the kind NDS (framed TCP).';
 
 /*
  * Message layouts, status tables and operation shapes of the systems, as

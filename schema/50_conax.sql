@@ -24,7 +24,8 @@
  * NULL is the same as leaving an argument out.  Errors: 22004 what is
  * mandatory is missing, 22023 a value breaks a rule, 42P02 an unknown member
  * of udf, P0002 nothing has the identifier, P0003 more than one has, 55000
- * an item or a provider is not effective or a mapping is missing.
+ * an item is not effective or a mapping is missing, HV00N the provider is not
+ * effective, or none is.
  */
 CREATE FUNCTION provreq.conax_add_subscriptions(
 	subscription_identifier text,

@@ -2,11 +2,11 @@
  * Reading requests as the documented response object.  Everything here runs
  * with the rights of the caller.
  */
-CREATE FUNCTION provreq.request_types() RETURNS text[]
+CREATE FUNCTION provreq.request_types(kind text DEFAULT NULL) RETURNS text[]
 	AS 'MODULE_PATHNAME', 'provreq_request_types'
 	LANGUAGE c STABLE PARALLEL SAFE;
-COMMENT ON FUNCTION provreq.request_types() IS
-'The types of requests that there can be, of all kinds of providers.';
+COMMENT ON FUNCTION provreq.request_types(text) IS
+'The types of requests that there can be, of one kind of providers (the name of a foreign data wrapper) or, without it, of all.';
 
 CREATE FUNCTION provreq.derived_id(seed text) RETURNS text
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -24,12 +24,13 @@ END;
 COMMENT ON FUNCTION provreq.local_date(timestamptz) IS
 'A date as the response object has it: 2015-09-07T15:23:15 in the session''s time zone.';
 
-CREATE FUNCTION provreq.request_fields(fields_set text) RETURNS text[]
+CREATE FUNCTION provreq.request_fields(fields_set text,
+	neutral boolean DEFAULT false) RETURNS text[]
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	valid CONSTANT text[] := ARRAY[
+	valid text[] := ARRAY[
 		'id', 'number', 'type', 'sequence_number', 'scheduled_date',
 		'executed_date', 'priority', 'life_cycle_state',
 		'process_immediately', 'request', 'response', 'reference_number',
@@ -43,6 +44,10 @@ DECLARE
 	wanted text[];
 	field text;
 BEGIN
+	IF neutral THEN
+		valid := array_remove(valid, 'priority')
+			|| ARRAY['provisioning_provider', 'subscription'];
+	END IF;
 	IF fields_set IS NULL THEN
 		RETURN valid;
 	END IF;
@@ -64,45 +69,77 @@ BEGIN
 	RETURN wanted;
 END
 $$;
-COMMENT ON FUNCTION provreq.request_fields(text) IS
-'The fields of the response object that a comma-separated list names; all of them for NULL. An unknown one is an error (22023) that lists the valid ones.';
+COMMENT ON FUNCTION provreq.request_fields(text, boolean) IS
+'The fields of the response object that a comma-separated list names; all of them for NULL. neutral: those of provisioning/provisioning_requests/show, which has provisioning_provider and subscription, and no priority. An unknown one is an error (22023) that lists the valid ones.';
+
+CREATE FUNCTION provreq.provisioning_provider(provider text) RETURNS jsonb
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT jsonb_build_object(
+		'id', provreq.derived_id('provider ' || provider),
+		'name', provider,
+		'type', w.fdwname)
+	FROM (SELECT) AS one
+	LEFT JOIN (pg_foreign_server AS s
+		JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw)
+		ON s.srvname = provider;
+END;
+COMMENT ON FUNCTION provreq.provisioning_provider(text) IS
+'A provider as the neutral response object has it: id (derived from the name), name of the foreign server, and as type the name of its foreign data wrapper, null when there is no such server any more.';
+
+CREATE FUNCTION provreq.request_subscription(subscription_id text) RETURNS jsonb
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT jsonb_build_object(
+		'id', subscription_id,
+		'number', (SELECT s ->> 'number' FROM provreq.directory_rows(
+			'subscription', 'id', ARRAY[subscription_id]) AS s));
+END;
+COMMENT ON FUNCTION provreq.request_subscription(text) IS
+'A subscription as the neutral response object has it: id, and number, null when the directory does not have it. Errors: those of provreq.directory_rows().';
 
 CREATE FUNCTION provreq.log_user(username text) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT jsonb_build_object(
-		'id', provreq.derived_id('user ' || username),
-		'username', username,
-		'person_name', NULL,
-		'email', NULL);
+		'id', coalesce(u.id, provreq.derived_id('user ' || log_user.username)),
+		'username', log_user.username,
+		'person_name', u.person_name,
+		'email', u.email)
+	FROM (SELECT) AS one
+	LEFT JOIN provreq.crm_user AS u ON u.username = log_user.username;
 END;
 COMMENT ON FUNCTION provreq.log_user(text) IS
-'A user as log_information has it. The database knows the name alone.';
+'A user as log_information has it. Of one who is not in provreq.crm_user the name alone is known, and the id is derived from it.';
 
 CREATE FUNCTION provreq.log_unit(unit text) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT jsonb_build_object(
-		'id', provreq.derived_id('unit ' || unit),
+		'id', coalesce(u.id, provreq.derived_id('unit ' || unit)),
 		'name', unit,
-		'group_name', NULL,
-		'community_name', NULL,
-		'alternative_code', NULL,
-		'description', NULL);
+		'group_name', u.group_name,
+		'community_name', u.community_name,
+		'alternative_code', u.alternative_code,
+		'description', u.description)
+	FROM (SELECT) AS one
+	LEFT JOIN provreq.crm_unit AS u ON u.name = unit;
 END;
 COMMENT ON FUNCTION provreq.log_unit(text) IS
-'A unit as the earlier members of log_information have it.';
+'A unit as the earlier members of log_information have it. Of one that is not in provreq.crm_unit the name alone is known, and the id is derived from it.';
 
 CREATE FUNCTION provreq.log_business_unit(unit text) RETURNS jsonb
-	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT jsonb_build_object(
-		'id', provreq.derived_id('unit ' || unit),
+		'id', coalesce(u.id, provreq.derived_id('unit ' || unit)),
 		'name', unit,
-		'code', NULL,
-		'unified_code', NULL,
-		'description', NULL,
-		'parent_business_unit_name', NULL);
+		'code', u.code,
+		'unified_code', u.unified_code,
+		'description', u.description,
+		'parent_business_unit_name', u.parent_business_unit_name)
+	FROM (SELECT) AS one
+	LEFT JOIN provreq.crm_unit AS u ON u.name = unit;
 END;
 COMMENT ON FUNCTION provreq.log_business_unit(text) IS
 'A unit as the later members of log_information have it.';
@@ -186,6 +223,11 @@ BEGIN
 		object := object || jsonb_build_object(
 			'parameters_set', provreq.parameters_set(r.id, parameters));
 	END IF;
+	IF fields && ARRAY['provisioning_provider', 'subscription'] THEN
+		object := object || jsonb_build_object(
+			'provisioning_provider', provreq.provisioning_provider(r.provider),
+			'subscription', provreq.request_subscription(r.subscription_id));
+	END IF;
 	RETURN (SELECT jsonb_object_agg(f.field, object -> f.field)
 		FROM unnest(fields) AS f (field));
 END
@@ -193,7 +235,8 @@ $$;
 COMMENT ON FUNCTION provreq.request_object(provreq.request, text[]) IS
 'A request as the documented response object, with the given fields of it. Secret parameters are asterisks for all but members of provreq_admin.';
 
-CREATE FUNCTION provreq.show(identifier text, fields_set text DEFAULT NULL)
+CREATE FUNCTION provreq.show(identifier text, fields_set text DEFAULT NULL,
+	kind text DEFAULT NULL)
 	RETURNS jsonb
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -201,7 +244,8 @@ AS $$
 DECLARE
 	field CONSTANT text := split_part(identifier, '=', 1);
 	value CONSTANT text := substr(identifier, length(field) + 2);
-	fields CONSTANT text[] := provreq.request_fields(fields_set);
+	neutral CONSTANT boolean := kind IS NOT DISTINCT FROM 'provisioning';
+	fields CONSTANT text[] := provreq.request_fields(fields_set, neutral);
 	found_request provreq.request;
 BEGIN
 	IF coalesce(identifier, '') = '' THEN
@@ -222,18 +266,21 @@ BEGIN
 		SELECT r.* INTO found_request FROM provreq.request AS r
 			WHERE r.number = value::bigint;
 	END IF;
-	IF found_request.number IS NULL THEN
+	IF found_request.number IS NULL OR NOT neutral AND kind IS NOT NULL
+		AND NOT found_request.type = ANY (provreq.request_types(kind))
+	THEN
 		RAISE EXCEPTION 'there is no request with % "%"', field, left(value, 60)
 			USING ERRCODE = 'no_data_found';
 	END IF;
 	RETURN provreq.request_object(found_request, fields);
 END
 $$;
-COMMENT ON FUNCTION provreq.show(text, text) IS
-'One request as the documented response object. identifier: id=... or number=...; fields_set: comma-separated fields, default all. Errors: 22004 no identifier, 22023 malformed identifier or unknown field, P0002 no such request.';
+COMMENT ON FUNCTION provreq.show(text, text, text) IS
+'One request as the documented response object. identifier: id=... or number=...; fields_set: comma-separated fields, default all; kind: a request of that kind of providers only (the name of a foreign data wrapper), or provisioning: of any, as the neutral object, which has provisioning_provider and subscription, and no priority. Errors: 22004 no identifier, 22023 malformed identifier or unknown field, P0002 no such request, 42704 no such kind.';
 
 CREATE FUNCTION provreq.check_list_arguments(type text, life_cycle_state text,
-	reference_number text, number_of_results integer, "offset" integer)
+	reference_number text, number_of_results integer, "offset" integer,
+	types text[])
 	RETURNS void
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -241,13 +288,14 @@ AS $$
 BEGIN
 	IF num_nonnulls(type, life_cycle_state, reference_number) <> 1 THEN
 		RAISE EXCEPTION 'exactly one of "type", "life_cycle_state" and "reference_number" must be given'
-			USING ERRCODE = 'invalid_parameter_value';
+			USING ERRCODE = CASE num_nonnulls(type, life_cycle_state, reference_number)
+				WHEN 0 THEN 'null_value_not_allowed' ELSE 'invalid_parameter_value' END;
 	END IF;
-	IF NOT type = ANY (provreq.request_types()) THEN
+	IF type IS NOT NULL AND NOT type = ANY (types) THEN
 		RAISE EXCEPTION 'parameter "type" cannot be "%"', left(type, 60)
 			USING ERRCODE = 'invalid_parameter_value',
 			HINT = format('Valid values are %s.',
-				array_to_string(provreq.request_types(), ', '));
+				array_to_string(types, ', '));
 	END IF;
 	IF life_cycle_state NOT IN ('PENDING', 'REJECTED', 'COMPLETED') THEN
 		RAISE EXCEPTION 'parameter "life_cycle_state" cannot be "%"',
@@ -265,8 +313,8 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION provreq.check_list_arguments(text, text, text, integer, integer) IS
-'Raises an error (22023) unless provreq.list can answer.';
+COMMENT ON FUNCTION provreq.check_list_arguments(text, text, text, integer, integer, text[]) IS
+'Raises an error (22023, or 22004 when none of the three is given) unless provreq.list can answer.';
 
 /*
  * Three statements, so that each has the index it wants.  Only a closed
@@ -277,7 +325,8 @@ CREATE FUNCTION provreq.list(type text DEFAULT NULL,
 	reference_number text DEFAULT NULL,
 	number_of_results integer DEFAULT 100,
 	"offset" integer DEFAULT 0,
-	fields_set text DEFAULT NULL)
+	fields_set text DEFAULT NULL,
+	kind text DEFAULT NULL)
 	RETURNS SETOF jsonb
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
@@ -287,9 +336,10 @@ DECLARE
 	fields CONSTANT text[] := provreq.request_fields(fields_set);
 	many CONSTANT integer := coalesce(number_of_results, 100);
 	skip CONSTANT integer := coalesce("offset", 0);
+	types CONSTANT text[] := provreq.request_types(kind);
 BEGIN
 	PERFORM provreq.check_list_arguments(list.type, list.life_cycle_state,
-		list.reference_number, many, skip);
+		list.reference_number, many, skip, types);
 	IF list.type IS NOT NULL THEN
 		RETURN QUERY SELECT provreq.request_object(l.r, fields) FROM (
 			SELECT r FROM provreq.request AS r
@@ -299,18 +349,20 @@ BEGIN
 		RETURN QUERY SELECT provreq.request_object(l.r, fields) FROM (
 			SELECT r FROM provreq.request AS r
 			WHERE r.life_cycle_state = list.life_cycle_state
+			AND (list.kind IS NULL OR r.type = ANY (types))
 			ORDER BY r.number DESC LIMIT many OFFSET skip) AS l;
 	ELSE
 		RETURN QUERY SELECT provreq.request_object(l.r, fields) FROM (
 			SELECT r FROM provreq.request AS r
 			WHERE r.reference_number = list.reference_number
 			AND r.life_cycle_state IN ('COMPLETED', 'REJECTED')
+			AND (list.kind IS NULL OR r.type = ANY (types))
 			ORDER BY r.number DESC LIMIT many OFFSET skip) AS l;
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION provreq.list(text, text, text, integer, integer, text) IS
-'Requests as documented response objects, the newest first. Exactly one of type, life_cycle_state and reference_number; number_of_results: 1 to 10000, default 100; offset: how many to pass over; fields_set: comma-separated fields, default all. Errors: 22023.';
+COMMENT ON FUNCTION provreq.list(text, text, text, integer, integer, text, text) IS
+'Requests as documented response objects, the newest first. Exactly one of type, life_cycle_state and reference_number; number_of_results: 1 to 10000, default 100; offset: how many to pass over; fields_set: comma-separated fields, default all; kind: requests of that kind of providers only (the name of a foreign data wrapper). Errors: 22023, 22004 none of the three is given, 42704 no such kind.';
 
 CREATE FUNCTION provreq.preview(number bigint) RETURNS text
 	AS 'MODULE_PATHNAME', 'provreq_preview'
@@ -335,14 +387,15 @@ CREATE FUNCTION provreq.explain_reply(provider text, reply bytea,
 COMMENT ON FUNCTION provreq.explain_reply(text, bytea, integer, text) IS
 'How the senders would read an answer of a provider. operation: a name or a type; without it the answer is tried as one to each operation. verdict: DONE, REFUSED (never tried again), RETRY (surely not carried out) or UNKNOWN (the request is in doubt). Errors: 42704 no such provider, 22023 no such operation.';
 
-GRANT EXECUTE ON FUNCTION provreq.request_types(), provreq.derived_id(text),
-	provreq.local_date(timestamptz), provreq.request_fields(text),
+GRANT EXECUTE ON FUNCTION provreq.request_types(text), provreq.derived_id(text),
+	provreq.local_date(timestamptz), provreq.request_fields(text, boolean),
+	provreq.provisioning_provider(text), provreq.request_subscription(text),
 	provreq.log_user(text), provreq.log_unit(text),
 	provreq.log_business_unit(text), provreq.log_information(provreq.request),
 	provreq.parameters_set(text, jsonb),
 	provreq.request_object(provreq.request, text[]),
-	provreq.show(text, text),
-	provreq.check_list_arguments(text, text, text, integer, integer),
-	provreq.list(text, text, text, integer, integer, text),
+	provreq.show(text, text, text),
+	provreq.check_list_arguments(text, text, text, integer, integer, text[]),
+	provreq.list(text, text, text, integer, integer, text, text),
 	provreq.preview(bigint), provreq.explain_reply(text, bytea, integer, text)
 	TO provreq_reader;

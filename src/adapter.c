@@ -133,6 +133,33 @@ adapter_operation_by_type(const CasAdapter *cas, const char *type)
 	return NULL;
 }
 
+const char *
+cas_stored_name(const CasParameter *parameter)
+{
+	if (parameter->stored_as != NULL)
+		return parameter->stored_as;
+	switch (parameter->kind)
+	{
+		case CAS_SUBSCRIPTION:
+			return NULL;
+		case CAS_SERVICE:
+		case CAS_SERVICE_SET:
+			return "service_ca_id";
+		case CAS_SMARTCARD:
+		case CAS_SMARTCARD_OR_CA_ID:
+		case CAS_SMARTCARD_CA_ID:
+		case CAS_SMARTCARD_CA_ID_SET:
+			return "smartcard_ca_id";
+		case CAS_STB:
+		case CAS_STB_CA_ID_SET:
+			return "stb_ca_id";
+		case CAS_PIN:
+			return "ca_pin";
+		default:
+			return parameter->name;
+	}
+}
+
 /* The first value of a name from a cell of the list on, or NULL. */
 static const CasValue *
 value_from(const List *values, int start, const char *name)

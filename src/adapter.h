@@ -30,6 +30,7 @@ typedef enum CasParameterKind
 	CAS_SERVICE,				/* identifier of a product: a service */
 	CAS_SERVICE_SET,			/* array of those */
 	CAS_SMARTCARD,				/* identifier of installed item: smartcard */
+	CAS_SMARTCARD_OR_CA_ID,		/* the same, or the bare CA ID */
 	CAS_STB,					/* identifier of installed item: STB */
 	CAS_SMARTCARD_CA_ID,		/* CA ID of one smartcard */
 	CAS_SMARTCARD_CA_ID_SET,	/* array: smartcard_ca_id=... */
@@ -55,12 +56,34 @@ typedef struct CasParameter
 	const char *default_value;	/* NULL: none, the parameter is left out */
 } CasParameter;
 
+/* How many of some parameters must be given; a boolean is if it is true. */
+typedef enum CasRuleKind
+{
+	CAS_EXACTLY_ONE,
+	CAS_AT_LEAST_ONE
+} CasRuleKind;
+
+typedef struct CasRule
+{
+	CasRuleKind kind;
+	const char *names[4];		/* of parameters; ends with NULL */
+} CasRule;
+
 typedef struct CasOperation
 {
 	const char *name;			/* "add_subscriptions": function and path */
 	const char *type;			/* "ADD_SUBSCRIPTIONS": request.type */
 	const CasParameter *parameters; /* ends with name NULL */
+	const CasRule *rules;		/* ends with names[0] NULL; NULL: none */
+	bool		each_smartcard; /* a subscription without a smartcard means
+								 * one request for each of its smartcards */
 } CasOperation;
+
+/*
+ * The name under which a parameter is kept in parameters_set: its own, or the
+ * one of its kind; NULL for those that are not kept there.
+ */
+extern const char *cas_stored_name(const CasParameter *parameter);
 
 /* ------------------------------------------------------------------------
  * A request, as far as a CAS is concerned
@@ -77,6 +100,7 @@ typedef struct CasValue
 	const char *name;			/* "smartcard_ca_id" */
 	const char *value;
 	bool		number;			/* shown in JSON as a number */
+	bool		boolean;		/* shown in JSON as true or false */
 	bool		secret;			/* shown only to provreq_admin */
 } CasValue;
 
@@ -164,11 +188,28 @@ typedef struct CasMessage
 	const char *target;			/* for the transport: URL path, or NULL */
 	const char *headers;		/* for the transport: extra header lines, each
 								 * "Name: value\n", or NULL */
-	uint32		transaction;	/* what the answer is matched by, or 0 */
 	const char *label;			/* what this part is about, for people
 								 * ("product 000000000017"); NULL if the
 								 * request is one message */
+	int64		request;		/* number of the request, and which of its
+								 * messages this is: what a late answer is
+								 * known by; set by the sender */
+	int			part;
+	struct CasStamp *stamp;		/* what it was stamped with, or NULL */
+	void	   *detail;			/* the adapter's own */
 } CasMessage;
+
+/*
+ * What a message learns when it leaves: where and when that is.  Transports
+ * of framed messages put one on each message that they take.
+ */
+typedef struct CasStamp
+{
+	const char *link;			/* name of the link among several, as in
+								 * CasLinkRules */
+	uint64		transaction;	/* what the answer is matched by */
+	TimestampTz time;
+} CasStamp;
 
 typedef enum CasRendering
 {
@@ -189,7 +230,11 @@ typedef enum CasReplyStatus
 
 typedef struct CasReply
 {
-	uint64		tag;			/* as given to submit */
+	uint64		tag;			/* as given to submit; not set when late */
+	bool		late;			/* an answer to a message whose exchange had
+								 * ended before as CAS_NO_ANSWER */
+	int64		request;		/* late: the message's */
+	int			part;
 	CasReplyStatus status;
 	int			code;			/* HTTP status, or 0 */
 	const char *data;			/* what came, also when incomplete */
@@ -226,49 +271,6 @@ typedef struct CasOutcome
 } CasOutcome;
 
 /* ------------------------------------------------------------------------
- * Transport: moves bytes, knows no message
- *
- * All functions are called by one process outside of any transaction, and
- * none of them blocks.  Only open may raise an error; what goes wrong later
- * is a reply.
- * ------------------------------------------------------------------------
- */
-typedef struct CasLink CasLink;
-
-typedef struct CasTransport
-{
-	/*
-	 * Makes a link (which may be many connections) for a provider, owned by
-	 * the current memory context: resetting the context closes everything.
-	 * Connects lazily.  Called again after every change of the settings.
-	 */
-	CasLink    *(*open) (const CasSettings *settings);
-
-	/* How many more messages submit will take right now; 0 when full. */
-	int			(*capacity) (CasLink *link);
-
-	/*
-	 * Takes over one message: it copies what it needs.  Every submit is
-	 * followed by exactly one reply with the same tag, whatever happens.
-	 */
-	void		(*submit) (CasLink *link, const CasMessage *message,
-						   uint64 tag);
-
-	/* A descriptor that is readable whenever process has work. */
-	int			(*socket) (CasLink *link);
-
-	/* Milliseconds until process wants to be called anyway; -1 = never. */
-	long		(*timeout) (CasLink *link);
-
-	/*
-	 * Moves bytes and stores up to max finished exchanges in replies; what
-	 * they point to is valid until the next call of process.  Returns their
-	 * number; called again at once when it equals max.
-	 */
-	int			(*process) (CasLink *link, CasReply *replies, int max);
-} CasTransport;
-
-/* ------------------------------------------------------------------------
  * The adapter
  *
  * encode, decode, idempotent and validate are pure: no I/O, no catalog, no
@@ -284,8 +286,8 @@ typedef struct CasAdapter
 	const CasOperation *operations; /* ends with name NULL */
 	const CasOption *options;	/* its own, beside the common ones; ends with
 								 * name NULL */
-	const CasTransport *transport;	/* NULL: nothing can be sent to it, and
-									 * the callbacks below may be NULL */
+	const struct CasTransport *transport;	/* in transport.h */
+	const struct CasDialect *dialect;	/* if it is of framed messages */
 
 	/*
 	 * Rules that span several options: raises an error with a hint.  Called
@@ -327,9 +329,39 @@ typedef struct CasAdapter
 						   const CasOperation *operation,
 						   const CasReply *reply, CasOutcome *outcome);
 
+	/*
+	 * What the table shows of a message; NULL: the bytes as they are, or in
+	 * hex where they are not text.
+	 */
+	char	   *(*text) (const CasSettings *settings,
+						 const CasMessage *message);
+
+	/*
+	 * A message, or an answer, field by field for people; NULL: as it is.
+	 * Secret fields are shown only if the caller may see them.
+	 */
+	char	   *(*explain) (const CasSettings *settings,
+							const CasMessage *message, bool secrets);
+	char	   *(*explain_answer) (const CasSettings *settings,
+								   const char *data, Size len, bool secrets);
+
+	/*
+	 * What tells a smartcard or STB from others on the wire, of its CA ID:
+	 * the ordering key.  "name" is that of the value.  NULL: the CA ID.
+	 */
+	const char *(*identity) (const CasSettings *settings,
+							 const CasOperation *operation,
+							 const char *name, const char *ca_id);
+
 	/* May an attempt in doubt be sent again with the same reference? */
 	bool		(*idempotent) (const CasSettings *settings,
 							   const CasOperation *operation);
+
+	/*
+	 * The target that a test of the connection asks for, one that wants the
+	 * credentials which messages have.  NULL: there are no targets.
+	 */
+	const char *(*test_target) (const CasSettings *settings);
 } CasAdapter;
 
 /*

@@ -29,6 +29,7 @@ static List *conax_encode(const CasSettings *settings,
 						  const CasRequest *request, CasRendering rendering);
 static bool conax_idempotent(const CasSettings *settings,
 							 const CasOperation *operation);
+static const char *conax_test_target(const CasSettings *settings);
 
 static const CasOption conax_options[] = {
 	{
@@ -112,7 +113,8 @@ const CasAdapter conax_adapter = {
 	.validate = conax_validate,
 	.encode = conax_encode,
 	.decode = conax_decode,
-	.idempotent = conax_idempotent
+	.idempotent = conax_idempotent,
+	.test_target = conax_test_target
 };
 
 /* ------------------------------------------------------------------------
@@ -242,7 +244,7 @@ argument_name(const CasOperation *operation, const char *stored)
 {
 	for (const CasParameter *p = operation->parameters; p->name; p++)
 	{
-		const char *name = conax_stored_name(p);
+		const char *name = cas_stored_name(p);
 
 		if (name && strcmp(name, stored) == 0)
 			return p->name;
@@ -374,7 +376,7 @@ check_sets(const ConaxProfile *profile, const CasRequest *request)
 {
 	for (const CasParameter *p = request->operation->parameters; p->name; p++)
 	{
-		const char *name = conax_stored_name(p);
+		const char *name = cas_stored_name(p);
 		int			n = 0;
 		ListCell   *lc;
 
@@ -427,4 +429,16 @@ static bool
 conax_idempotent(const CasSettings *settings, const CasOperation *operation)
 {
 	return profile_operation(settings, operation)->idempotent;
+}
+
+/* The path of the first service that the profile has. */
+static const char *
+conax_test_target(const CasSettings *settings)
+{
+	const ConaxProfile *profile = settings->profile;
+
+	for (int i = 0; conax_operations[i].name; i++)
+		if (profile->operations[i].body != NULL)
+			return profile->operations[i].target;
+	return "/";
 }

@@ -60,12 +60,6 @@ typedef struct ConaxProfile
 	int			max_set;		/* values of one name in a message */
 } ConaxProfile;
 
-/*
- * What a parameter is called in parameters_set: its own name, or the one of
- * its kind; NULL for those that are not kept there.
- */
-extern const char *conax_stored_name(const CasParameter *parameter);
-
 /* Callbacks of the adapter that have files of their own. */
 extern void *conax_compile_profile(Jsonb *document);
 extern void conax_decode(const CasSettings *settings,

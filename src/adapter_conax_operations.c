@@ -131,27 +131,3 @@ const CasOperation conax_operations[] = {
 	repeating_bark_message},
 	{0}
 };
-
-const char *
-conax_stored_name(const CasParameter *parameter)
-{
-	if (parameter->stored_as)
-		return parameter->stored_as;
-	switch (parameter->kind)
-	{
-		case CAS_SUBSCRIPTION:
-			return NULL;
-		case CAS_SERVICE:
-		case CAS_SERVICE_SET:
-			return "service_ca_id";
-		case CAS_SMARTCARD:
-		case CAS_SMARTCARD_CA_ID:
-		case CAS_SMARTCARD_CA_ID_SET:
-			return "smartcard_ca_id";
-		case CAS_STB:
-		case CAS_STB_CA_ID_SET:
-			return "stb_ca_id";
-		default:
-			return parameter->name;
-	}
-}

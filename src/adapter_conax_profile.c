@@ -124,8 +124,8 @@ placeholder_names(const CasOperation *operation)
 	names = palloc0(sizeof(char *) * (parameter - operation->parameters +
 									  lengthof(also)));
 	for (parameter = operation->parameters; parameter->name; parameter++)
-		if (conax_stored_name(parameter))
-			names[n++] = conax_stored_name(parameter);
+		if (cas_stored_name(parameter))
+			names[n++] = cas_stored_name(parameter);
 	for (int i = 0; also[i]; i++)
 		names[n++] = also[i];
 	return names;

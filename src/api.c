@@ -18,6 +18,7 @@
 
 #include "api.h"
 #include "api_making.h"
+#include "caller.h"
 #include "complaint.h"
 
 /* The longest process_id and name, in characters. */
@@ -36,17 +37,13 @@ static const char *const priorities[] = {"REGULAR", "EXPRESS", NULL};
  * ------------------------------------------------------------------------
  */
 
-/* One of the words, the given default when absent; raises an error. */
+/* The one of the words that the value is; raises an error. */
 static const char *
-read_word(List *arguments, const char *name, const char *const *words,
-		  const char *otherwise)
+find_word(const char *name, const char *value, const char *const *words)
 {
-	const char *value = api_text(arguments, name, 0);
 	List	   *valid = NIL;
 	int			i;
 
-	if (value == NULL)
-		return otherwise;
 	for (i = 0; words[i] != NULL; i++)
 	{
 		if (strcmp(words[i], value) == 0)
@@ -58,6 +55,25 @@ read_word(List *arguments, const char *name, const char *const *words,
 			 errmsg("parameter \"%s\" cannot be \"%s\"", name,
 					complaint_text(value)),
 			 errhint("Valid values are %s.", complaint_list(valid))));
+}
+
+/* One of the words, the given default when absent; raises an error. */
+static const char *
+read_word(List *arguments, const char *name, const char *const *words,
+		  const char *otherwise)
+{
+	const char *value = api_text(arguments, name, 0);
+
+	return value == NULL ? otherwise : find_word(name, value, words);
+}
+
+void
+api_check_word(const char *name, const char *value)
+{
+	if (strcmp(name, "priority") == 0)
+		(void) find_word(name, value, priorities);
+	else
+		(void) find_word(name, value, process_names);
 }
 
 static void
@@ -91,7 +107,8 @@ read_common(List *arguments, NewRequest *request)
 									  process_names, "MANUAL");
 	request->process_id = api_text(arguments, "process_id", MAX_NAME);
 	request->name = api_text(arguments, "name", MAX_NAME);
-	request->created_by_user = GetUserNameFromId(GetOuterUserId(), false);
+	request->created_by_user = caller_user();
+	request->created_by_unit = caller_unit();
 	api_read_udf(arguments, request);
 }
 
@@ -155,6 +172,10 @@ resolve_parameter(Making *making, Resolved *resolved)
 					lappend(resolved->rows,
 							directory_service(parameter->name, value));
 				break;
+			case CAS_SMARTCARD_OR_CA_ID:
+				if (strchr(value, '=') == NULL)
+					break;
+				/* FALLTHROUGH */
 			case CAS_SMARTCARD:
 			case CAS_STB:
 				resolved->rows =
@@ -233,6 +254,7 @@ api_create_request(const CasAdapter *adapter, const CasOperation *operation,
 	making.request.cas.id = "00000000000000000000000000000000";
 
 	api_check_names(operation, arguments);
+	api_check_rules(operation, arguments);
 	read_common(arguments, &making.request);
 	resolve_parameters(&making, arguments);
 	choose_provider(&making, arguments);
@@ -240,4 +262,18 @@ api_create_request(const CasAdapter *adapter, const CasOperation *operation,
 	making.request.cas.number = queue_next_number();
 	check_carriable(&making);
 	return queue_create(&making.request);
+}
+
+List *
+api_create_requests(const CasAdapter *adapter, const CasOperation *operation,
+					List *arguments)
+{
+	List	   *rows = NIL;
+	ListCell   *lc;
+
+	foreach(lc, api_split(adapter, operation, arguments))
+		rows = lappend(rows,
+					   DatumGetPointer(api_create_request(adapter, operation,
+														  lfirst(lc))));
+	return rows;
 }

@@ -31,6 +31,14 @@ typedef struct ApiArgument
 } ApiArgument;
 
 /*
+ * Makes the one request of a call, or all of them, as api_split says: a list
+ * of composite Datums, as pointers.
+ */
+extern List *api_create_requests(const CasAdapter *adapter,
+								 const CasOperation *operation,
+								 List *arguments);
+
+/*
  * Checks the arguments (a list of ApiArgument *) against the operation,
  * resolves identifiers, and puts the request into the queue.  Returns the row
  * as a provreq.request composite in the current memory context.  Raises an
@@ -39,6 +47,9 @@ typedef struct ApiArgument
 extern Datum api_create_request(const CasAdapter *adapter,
 								const CasOperation *operation,
 								List *arguments);
+
+/* Raises an error unless "priority" or "process_name" may have the value. */
+extern void api_check_word(const char *name, const char *value);
 
 /* ---- api_arguments.c ---- */
 
@@ -63,6 +74,18 @@ extern bool api_instant(List *arguments, const char *name,
  */
 extern List *api_parameter_texts(const CasParameter *parameter,
 								 List *arguments);
+
+/* ---- api_rules.c ---- */
+
+/* Raises an error unless the operation's rules on several parameters hold. */
+extern void api_check_rules(const CasOperation *operation, List *arguments);
+
+/*
+ * The calls that one call stands for: a list of lists of arguments.  It is
+ * one, except where a subscription means each of its smartcards.
+ */
+extern List *api_split(const CasAdapter *adapter,
+					   const CasOperation *operation, List *arguments);
 
 /* ---- api_udf.c ---- */
 

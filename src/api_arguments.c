@@ -339,6 +339,10 @@ check_value(const CasParameter *parameter, const char *value)
 		case CAS_STB:
 			check_not_empty(parameter->name, value);
 			return pstrdup(value);
+		case CAS_SMARTCARD_OR_CA_ID:
+			if (strchr(value, '=') != NULL)
+				return pstrdup(value);
+			return check_ca_id(parameter, value);
 		case CAS_SMARTCARD_CA_ID:
 			return check_ca_id(parameter, value);
 		case CAS_SMARTCARD_CA_ID_SET:

@@ -172,9 +172,43 @@ read_arguments(const ApiFunction *function, FunctionCallInfo fcinfo)
 	return arguments;
 }
 
+/* Puts the rows into the result of a function that returns a set. */
+static void
+return_rows(FunctionCallInfo fcinfo, List *rows)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(lc, rows)
+	{
+		Datum		row = PointerGetDatum(lfirst(lc));
+		HeapTupleHeader header = DatumGetHeapTupleHeader(row);
+		HeapTupleData tuple = {0};
+
+		tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+		tuple.t_data = header;
+		tuplestore_puttuple(result->setResult, &tuple);
+	}
+}
+
+static Datum
+create(const ApiFunction *function, FunctionCallInfo fcinfo)
+{
+	List	   *arguments = read_arguments(function, fcinfo);
+
+	if (!fcinfo->flinfo->fn_retset)
+		return api_create_request(function->adapter, function->operation,
+								  arguments);
+	return_rows(fcinfo, api_create_requests(function->adapter,
+											function->operation, arguments));
+	return (Datum) 0;
+}
+
 /*
- * Creates a request.  With a secret among the arguments, the texts of the
- * statements around this call are no error context either.
+ * Creates a request, or several if the function returns a set.  With a secret
+ * among the arguments, the texts of the statements around this call are no
+ * error context either.
  */
 Datum
 provreq_create_request(PG_FUNCTION_ARGS)
@@ -198,8 +232,7 @@ provreq_create_request(PG_FUNCTION_ARGS)
 		error_context_stack = NULL;
 	}
 	statement_cache_begin();
-	row = api_create_request(function->adapter, function->operation,
-							 read_arguments(function, fcinfo));
+	row = create(function, fcinfo);
 	error_context_stack = contexts;
 	return row;
 }

@@ -19,6 +19,7 @@ api_item_classification(CasParameterKind kind)
 	switch (kind)
 	{
 		case CAS_SMARTCARD:
+		case CAS_SMARTCARD_OR_CA_ID:
 		case CAS_SMARTCARD_CA_ID:
 		case CAS_SMARTCARD_CA_ID_SET:
 			return DIRECTORY_SMARTCARD;
@@ -47,6 +48,7 @@ add_value(Making *making, const CasParameter *parameter, const char *name,
 	added->name = name;
 	added->value = value;
 	added->number = parameter->kind == CAS_INTEGER;
+	added->boolean = parameter->kind == CAS_BOOLEAN;
 	added->secret = parameter->kind == CAS_PIN;
 	cas->values = lappend(cas->values, added);
 }
@@ -66,31 +68,6 @@ add_ordering_key(Making *making, const char *kind, const char *value)
 											key);
 }
 
-/* The name under which a parameter is stored and listed. */
-static const char *
-value_name(const CasParameter *parameter)
-{
-	if (parameter->stored_as != NULL)
-		return parameter->stored_as;
-	switch (parameter->kind)
-	{
-		case CAS_SERVICE:
-		case CAS_SERVICE_SET:
-			return "service_ca_id";
-		case CAS_SMARTCARD:
-		case CAS_SMARTCARD_CA_ID:
-		case CAS_SMARTCARD_CA_ID_SET:
-			return "smartcard_ca_id";
-		case CAS_STB:
-		case CAS_STB_CA_ID_SET:
-			return "stb_ca_id";
-		case CAS_PIN:
-			return "ca_pin";
-		default:
-			return parameter->name;
-	}
-}
-
 /* Does the parameter name an STB, rather than a smartcard? */
 static bool
 is_stb(const CasParameter *parameter)
@@ -105,7 +82,7 @@ is_stb(const CasParameter *parameter)
 static const char *
 distributor_name(const CasParameter *parameter)
 {
-	if (strcmp(value_name(parameter), "existing_smartcard_ca_id") == 0)
+	if (strcmp(cas_stored_name(parameter), "existing_smartcard_ca_id") == 0)
 		return "existing_smartcard_sub_provisioning_distributor_id";
 	if (is_stb(parameter))
 		return "stb_sub_provisioning_distributor_id";
@@ -118,7 +95,7 @@ check_duplicate(const Making *making, const CasParameter *parameter,
 				const char *value)
 {
 	const CasValue *other = cas_value(&making->request.cas,
-									  value_name(parameter));
+									  cas_stored_name(parameter));
 
 	for (; other != NULL;
 		 other = cas_value_next(&making->request.cas, other))
@@ -135,13 +112,16 @@ static void
 add_item(Making *making, const CasParameter *parameter, const char *ca_id,
 		 const DirectoryItem *item)
 {
-	bool		stb;
+	const char *name = cas_stored_name(parameter);
 	const char *distributor;
 
-	stb = is_stb(parameter);
 	check_duplicate(making, parameter, ca_id);
-	add_value(making, parameter, value_name(parameter), ca_id);
-	add_ordering_key(making, stb ? "stb" : "smartcard", ca_id);
+	add_value(making, parameter, name, ca_id);
+	add_ordering_key(making, is_stb(parameter) ? "stb" : "smartcard",
+					 making->adapter->identity ?
+					 making->adapter->identity(making->settings,
+											   making->request.cas.operation,
+											   name, ca_id) : ca_id);
 	if (item == NULL)
 		return;
 	directory_check_provider(parameter->name, item,
@@ -177,11 +157,27 @@ add_ca_ids(Making *making, const Resolved *resolved)
 	}
 }
 
+/*
+ * A service that has no CA ID goes out as nothing: alone that shows, but in a
+ * list the others would hide it.
+ */
+static void
+refuse_unmapped_member(const Making *making, const CasParameter *parameter,
+					   const DirectoryService *service)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("parameter \"%s\" has service \"%s\", which has no CA ID at provider \"%s\"",
+					parameter->name, complaint_text(service->code),
+					making->request.provider),
+			 errhint("Insert one into provreq.service_mapping; provreq.allow_unmapped_service is not for lists.")));
+}
+
 static void
 add_services(Making *making, const Resolved *resolved)
 {
 	const CasParameter *parameter = resolved->parameter;
-	const char *name = value_name(parameter);
+	const char *name = cas_stored_name(parameter);
 	ListCell   *cell;
 
 	foreach(cell, resolved->rows)
@@ -192,6 +188,8 @@ add_services(Making *making, const Resolved *resolved)
 										making->request.provider);
 		if (ca_id == NULL)
 		{
+			if (parameter->kind == CAS_SERVICE_SET)
+				refuse_unmapped_member(making, parameter, lfirst(cell));
 			making->unmapped = true;
 			making->request.null_names =
 				list_append_unique_ptr(making->request.null_names,
@@ -225,7 +223,7 @@ note_set(Making *making, const CasParameter *parameter)
 {
 	List	  **names = &making->request.set_names;
 
-	*names = lappend(*names, unconstify(char *, value_name(parameter)));
+	*names = lappend(*names, unconstify(char *, cas_stored_name(parameter)));
 	if (api_item_classification(parameter->kind) != NULL)
 		*names = lappend(*names,
 						 unconstify(char *, distributor_name(parameter)));
@@ -249,6 +247,7 @@ add_parameter(Making *making, const Resolved *resolved)
 			add_services(making, resolved);
 			break;
 		case CAS_SMARTCARD:
+		case CAS_SMARTCARD_OR_CA_ID:
 		case CAS_STB:
 			if (resolved->rows != NIL)
 			{
@@ -256,6 +255,8 @@ add_parameter(Making *making, const Resolved *resolved)
 
 				add_item(making, parameter, item->ca_id, item);
 			}
+			else
+				add_ca_ids(making, resolved);
 			break;
 		case CAS_SMARTCARD_CA_ID_SET:
 		case CAS_STB_CA_ID_SET:
@@ -267,7 +268,7 @@ add_parameter(Making *making, const Resolved *resolved)
 			break;
 		default:
 			if (resolved->texts != NIL)
-				add_value(making, parameter, value_name(parameter),
+				add_value(making, parameter, cas_stored_name(parameter),
 						  linitial(resolved->texts));
 			break;
 	}

@@ -12,6 +12,9 @@
 
 #include "attempt_history.h"
 #include "instant.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
 
 static bool
 has_member(const JsonbValue *object, const char *name, JsonbValue *value)
@@ -35,31 +38,52 @@ instant_of(const JsonbValue *value)
 	return instant;
 }
 
-int
-attempt_history(Jsonb *log, TimestampTz *first_started)
+/* A whole number; 0 when it is none. */
+static int64
+integer_of(const JsonbValue *value)
 {
+	Datum		number;
+
+	if (value->type != jbvNumeric)
+		return 0;
+	number = NumericGetDatum(value->val.numeric);
+	return DatumGetInt64(DirectFunctionCall1(numeric_int8, number));
+}
+
+/* One entry of the log. */
+static void
+note_entry(AttemptHistory *history, const JsonbValue *entry)
+{
+	JsonbValue	value;
+
+	if (has_member(entry, "resubmitted", &value))
+	{
+		history->attempts = 0;
+		history->first_started = 0;
+		return;
+	}
+	if (!has_member(entry, "started", &value))
+		return;
+	history->last_started = instant_of(&value);
+	if (history->attempts++ == 0)
+		history->first_started = history->last_started;
+	if (has_member(entry, "sequence_number", &value))
+		history->last_sequence = integer_of(&value);
+}
+
+AttemptHistory
+attempt_history(Jsonb *log)
+{
+	AttemptHistory history = {0};
 	JsonbIterator *it;
 	JsonbIteratorToken token;
 	JsonbValue	entry;
-	int			attempts = 0;
 
-	*first_started = 0;
 	if (log == NULL || !JB_ROOT_IS_ARRAY(log) || JB_ROOT_IS_SCALAR(log))
-		return 0;
+		return history;
 	it = JsonbIteratorInit(&log->root);
 	while ((token = JsonbIteratorNext(&it, &entry, true)) != WJB_DONE)
-	{
-		JsonbValue	value;
-
-		if (token != WJB_ELEM)
-			continue;
-		if (has_member(&entry, "resubmitted", &value))
-		{
-			attempts = 0;
-			*first_started = 0;
-		}
-		else if (has_member(&entry, "started", &value) && attempts++ == 0)
-			*first_started = instant_of(&value);
-	}
-	return attempts;
+		if (token == WJB_ELEM)
+			note_entry(&history, &entry);
+	return history;
 }

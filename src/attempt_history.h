@@ -11,11 +11,17 @@
 #include "datatype/timestamp.h"
 #include "utils/jsonb.h"
 
-/*
- * How many attempts the log (or NULL) has since somebody last resubmitted the
- * request, and when the first of them started (0 if there is none).  What a
- * person sends again starts afresh with its limits.
- */
-extern int	attempt_history(Jsonb *log, TimestampTz *first_started);
+typedef struct AttemptHistory
+{
+	int			attempts;		/* since somebody last resubmitted the
+								 * request: what a person sends again starts
+								 * afresh with its limits */
+	TimestampTz first_started;	/* of those; 0 = none */
+	TimestampTz last_started;	/* of all; 0 = none */
+	int64		last_sequence;
+} AttemptHistory;
+
+/* What the log (or NULL) says. */
+extern AttemptHistory attempt_history(Jsonb *log);
 
 #endif							/* PROVREQ_ATTEMPT_HISTORY_H */

@@ -3,9 +3,9 @@
  * catalog_watch.c
  *		Has anything changed that is kept for the session?
  *
- * Any change counts, to whatever relation, function, server or user mapping
- * (and wire profile, whose trigger says so): changes are rare, and
- * to make the few things anew that are kept costs less than to find out
+ * Any change counts, to whatever relation, function, schema, role, server or
+ * user mapping (and wire profile, whose trigger says so): changes are rare,
+ * and to make the few things anew that are kept costs less than to find out
  * whether they are concerned.
  *
  *-------------------------------------------------------------------------
@@ -38,6 +38,9 @@ catalog_watch(void)
 	{
 		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
 		CacheRegisterSyscacheCallback(PROCOID, object_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHOID, object_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACEOID, object_changed,
+									  (Datum) 0);
 		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, object_changed,
 									  (Datum) 0);
 		CacheRegisterSyscacheCallback(USERMAPPINGOID, object_changed,

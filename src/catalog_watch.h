@@ -9,10 +9,10 @@
 #define PROVREQ_CATALOG_WATCH_H
 
 /*
- * A number that is another one when any relation, function, provider or wire
- * profile may have changed, by this session or, once a lock was waited for,
- * by others.  What was made from the catalogs is good for as long as the
- * number that was asked for before it was made.
+ * A number that is another one when any relation, function, schema, role,
+ * provider or wire profile may have changed, by this session or, once a lock
+ * was waited for, by others.  What was made from the catalogs is good for as
+ * long as the number that was asked for before it was made.
  */
 extern uint64 catalog_watch(void);
 

@@ -49,4 +49,20 @@
 #define compat_wait_event(name) ((uint32) PG_WAIT_EXTENSION)
 #endif
 
+/* May a role use a schema?  ACLCHECK_OK if it may. */
+#if PG_VERSION_NUM >= 160000
+#define compat_schema_usage(schema, role) \
+	object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE)
+#else
+#define compat_schema_usage(schema, role) \
+	pg_namespace_aclcheck(schema, role, ACL_USAGE)
+#endif
+
+/* May a role become another one? */
+#if PG_VERSION_NUM >= 160000
+#define compat_can_set_role(member, role) member_can_set_role(member, role)
+#else
+#define compat_can_set_role(member, role) is_member_of_role(member, role)
+#endif
+
 #endif							/* PROVREQ_COMPAT_H */

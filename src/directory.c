@@ -15,6 +15,7 @@
 #include "complaint.h"
 #include "directory.h"
 #include "directory_query.h"
+#include "directory_source.h"
 #include "settings.h"
 
 typedef struct IdentifierField
@@ -59,22 +60,13 @@ static const IdentifierKind item_kind = {
 	}
 };
 
-/* The field that the text before the first "=" names; raises an error. */
+/* The field of a name; raises an error that lists the valid ones. */
 static const IdentifierField *
-identifier_field(const IdentifierKind *kind, const char *parameter,
-				 const char *identifier)
+find_field(const IdentifierKind *kind, const char *parameter,
+		   const char *name)
 {
-	const char *equals = strchr(identifier, '=');
 	const IdentifierField *field;
-	char	   *name;
 
-	if (equals == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("parameter \"%s\" must have the form field=value",
-						parameter),
-				 errhint("Valid fields are %s.", kind->fields_hint)));
-	name = pnstrdup(identifier, equals - identifier);
 	for (field = kind->fields; field->name != NULL; field++)
 	{
 		if (strcmp(field->name, name) == 0)
@@ -85,6 +77,41 @@ identifier_field(const IdentifierKind *kind, const char *parameter,
 			 errmsg("parameter \"%s\" has unknown field \"%s\"",
 					parameter, complaint_text(name)),
 			 errhint("Valid fields are %s.", kind->fields_hint)));
+}
+
+/* The field that the text before the first "=" names; raises an error. */
+static const IdentifierField *
+identifier_field(const IdentifierKind *kind, const char *parameter,
+				 const char *identifier)
+{
+	const char *equals = strchr(identifier, '=');
+
+	if (equals == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("parameter \"%s\" must have the form field=value",
+						parameter),
+				 errhint("Valid fields are %s.", kind->fields_hint)));
+	return find_field(kind, parameter,
+					  pnstrdup(identifier, equals - identifier));
+}
+
+void
+directory_check_field(CasParameterKind kind, const char *parameter,
+					  const char *field)
+{
+	switch (kind)
+	{
+		case CAS_SUBSCRIPTION:
+			(void) find_field(&subscription_kind, parameter, field);
+			break;
+		case CAS_SERVICE:
+			(void) find_field(&product_kind, parameter, field);
+			break;
+		default:
+			(void) find_field(&item_kind, parameter, field);
+			break;
+	}
 }
 
 /* Raises an error unless the value can be one of an identifier. */
@@ -195,7 +222,8 @@ check_item(const char *parameter, const char **columns,
 				 errmsg("parameter \"%s\": installed item \"%s\" has no "
 						"CA ID",
 						parameter, complaint_text(columns[1])),
-				 errhint("Set ca_id in provreq.installed_item.")));
+				 errhint("Set ca_id in %s.",
+						 directory_source_name(KIND_INSTALLED_ITEM))));
 }
 
 static DirectoryItem *
@@ -219,6 +247,24 @@ directory_item(const char *parameter, const char *identifier,
 
 	check_item(parameter, columns, classification);
 	return make_item(columns);
+}
+
+List *
+directory_smartcards(const DirectorySubscription *subscription,
+					 const CasAdapter *adapter)
+{
+	const DirectoryAnswer *answer;
+	List	   *ids = NIL;
+	char	   *save = NULL;
+
+	answer = directory_query(SMARTCARDS_OF_SUBSCRIPTION, subscription->id,
+							 adapter->kind, NULL);
+	if (answer->rows == 0 || answer->columns[0][0] == NULL)
+		return NIL;
+	for (char *id = strtok_r(pstrdup(answer->columns[0][0]), " ", &save); id;
+		 id = strtok_r(NULL, " ", &save))
+		ids = lappend(ids, id);
+	return ids;
 }
 
 DirectoryItem *
@@ -290,8 +336,8 @@ directory_service_ca_id(const char *parameter,
 			 errmsg("parameter \"%s\": service \"%s\" has no CA ID at "
 					"provider \"%s\"",
 					parameter, complaint_text(service->code), provider),
-			 errhint("Add the service and the provider to "
-					 "provreq.service_mapping.")));
+			 errhint("Add the service and the provider to %s.",
+					 directory_source_name(KIND_SERVICE_MAPPING))));
 }
 
 /*

@@ -58,6 +58,20 @@ extern DirectoryItem *directory_item(const char *parameter,
 									 const char *classification);
 
 /*
+ * Raises an error unless identifiers of a subscription, service or item may
+ * have the field.
+ */
+extern void directory_check_field(CasParameterKind kind,
+								  const char *parameter, const char *field);
+
+/*
+ * The ids of the effective smartcards that a subscription has at providers of
+ * an adapter's kind, a list of char *, in order of serial numbers.
+ */
+extern List *directory_smartcards(const DirectorySubscription *subscription,
+								  const CasAdapter *adapter);
+
+/*
  * The item that has a CA ID at a provider, or NULL: CA IDs are accepted also
  * where the directory does not hold them.  Raises an error when the item is
  * not effective.

@@ -14,6 +14,7 @@
 
 #include "directory_lookup.h"
 #include "directory_query.h"
+#include "directory_source.h"
 #include "saved_plan.h"
 #include "statement_cache.h"
 
@@ -31,7 +32,14 @@ typedef struct AnswerEntry
 	const DirectoryAnswer *answer;
 } AnswerEntry;
 
-static SPIPlanPtr plans[DIRECTORY_QUERIES];
+/* A query's plan, and which source it reads: 0 for the table itself. */
+typedef struct QueryPlan
+{
+	SPIPlanPtr	plan;
+	uint64		generation;
+} QueryPlan;
+
+static QueryPlan plans[DIRECTORY_QUERIES];
 
 /*
  * The queries that a statement over many smartcards asks anew for each of
@@ -104,6 +112,21 @@ item_sql(DirectoryQuery query)
 		" LIMIT 2";
 }
 
+/* The effective ones that a provider of the kind may know. */
+static const char *
+smartcards_sql(void)
+{
+	return "SELECT pg_catalog.string_agg(i.id, ' ' ORDER BY i.serial_number,"
+		" i.id) FROM provreq.installed_item AS i"
+		" WHERE i.subscription_id = $1 AND i.classification = 'SMARTCARD'"
+		" AND i.life_cycle_state = 'EFFECTIVE'"
+		" AND (i.provider IS NULL OR EXISTS ("
+		" SELECT FROM pg_catalog.pg_foreign_server AS s"
+		" JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw"
+		" WHERE s.srvname = i.provider::pg_catalog.name"
+		" AND w.fdwname = $2::pg_catalog.name))";
+}
+
 /* What is said of one provider goes before what is said of all of them. */
 static const char *
 ca_id_sql(DirectoryQuery query)
@@ -162,6 +185,8 @@ query_sql(DirectoryQuery query)
 		case ITEM_BY_SERIAL_NUMBER:
 		case ITEM_BY_ALTERNATIVE_CODE:
 			return item_sql(query);
+		case SMARTCARDS_OF_SUBSCRIPTION:
+			return smartcards_sql();
 		case ITEM_BY_CA_ID:
 		case PROVIDER_OF_CA_ID:
 		case SERVICE_CA_ID:
@@ -174,9 +199,33 @@ query_sql(DirectoryQuery query)
 	elog(ERROR, "unknown directory query %d", (int) query);
 }
 
+/* The kind of thing that a query is about. */
+static DirectoryKind
+query_kind(DirectoryQuery query)
+{
+	switch (query)
+	{
+		case SUBSCRIPTION_BY_ID:
+		case SUBSCRIPTION_BY_NUMBER:
+			return KIND_SUBSCRIPTION;
+		case PRODUCT_BY_ID:
+		case PRODUCT_BY_CODE:
+		case PRODUCT_BY_ALTERNATIVE_CODE:
+			return KIND_PRODUCT;
+		case SERVICE_CA_ID:
+			return KIND_SERVICE_MAPPING;
+		case DISTRIBUTORS_EXIST:
+		case DISTRIBUTOR_OF_SUBSCRIPTION:
+		case DISTRIBUTOR_OF_ITEM:
+			return KIND_SUBSCRIPTION_DISTRIBUTOR;
+		default:
+			return KIND_INSTALLED_ITEM;
+	}
+}
+
 /* Copies one row of SPI's result into the current memory context. */
 static const char **
-copy_row(uint64 row)
+copy_row(uint64 row, const DirectorySource *source)
 {
 	TupleDesc	tupdesc = SPI_tuptable->tupdesc;
 	const char **columns = palloc0(sizeof(char *) * tupdesc->natts);
@@ -190,6 +239,10 @@ copy_row(uint64 row)
 
 		if (!isnull)
 			columns[i] = TextDatumGetCString(value);
+		if (source != NULL)
+			columns[i] =
+				directory_source_value(source,
+									   SPI_fname(tupdesc, i + 1), columns[i]);
 	}
 	return columns;
 }
@@ -210,35 +263,92 @@ look_up(DirectoryQuery query, const char *value, MemoryContext context)
 	return answer;
 }
 
-/* The answer, in "context". */
-static const DirectoryAnswer *
-run_query(DirectoryQuery query, int nparameters, const char **parameters,
-		  MemoryContext context)
+/* The plan of a query for what it is to read. */
+static SPIPlanPtr
+query_plan(DirectoryQuery query, const DirectorySource *source,
+		   int nparameters)
 {
 	static Oid	types[MAX_PARAMETERS] = {TEXTOID, TEXTOID, TEXTOID};
+	QueryPlan  *known = &plans[query];
+	uint64		generation = source != NULL ? source->generation : 0;
+	const char *sql = query_sql(query);
+
+	if (known->plan != NULL && known->generation == generation)
+		return known->plan;
+	if (known->plan != NULL)
+		SPI_freeplan(known->plan);
+	known->plan = NULL;
+	if (source != NULL)
+		sql = directory_source_sql(source, sql);
+	known->plan = saved_plan_make(sql, nparameters, types);
+	known->generation = generation;
+	return known->plan;
+}
+
+/* The answer, in "context"; connected to SPI, with the rights to read. */
+static const DirectoryAnswer *
+execute(DirectoryQuery query, const DirectorySource *source, int nparameters,
+		const char **parameters, MemoryContext context)
+{
+	SPIPlanPtr	plan = query_plan(query, source, nparameters);
 	Datum		values[MAX_PARAMETERS];
 	DirectoryAnswer *answer;
 	MemoryContext old;
-	int			ret;
 	int			i;
 
-	SPI_connect();
-	if (plans[query] == NULL)
-		plans[query] = saved_plan_make(query_sql(query), nparameters, types);
 	for (i = 0; i < nparameters; i++)
 		values[i] = CStringGetTextDatum(parameters[i]);
 
 	/* read only: through the snapshot of the caller's statement */
-	ret = SPI_execute_plan(plans[query], values, NULL, true, 2);
-	if (ret != SPI_OK_SELECT)
+	if (SPI_execute_plan(plan, values, NULL, true, 2) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the directory");
 
 	old = MemoryContextSwitchTo(context);
 	answer = palloc0(sizeof(DirectoryAnswer));
 	answer->rows = (int) SPI_processed;
 	for (i = 0; i < answer->rows; i++)
-		answer->columns[i] = copy_row(i);
+		answer->columns[i] = copy_row(i, source);
 	MemoryContextSwitchTo(old);
+	return answer;
+}
+
+/* The same with the rights of the source's role. */
+static const DirectoryAnswer *
+execute_as_role(DirectoryQuery query, const DirectorySource *source,
+				int nparameters, const char **parameters,
+				MemoryContext context)
+{
+	const DirectoryAnswer *volatile answer = NULL;
+	DirectoryRights saved;
+
+	directory_source_enter(source, &saved);
+	statement_cache_lock();
+	PG_TRY();
+	{
+		answer = execute(query, source, nparameters, parameters, context);
+	}
+	PG_FINALLY();
+	{
+		statement_cache_unlock();
+	}
+	PG_END_TRY();
+	directory_source_leave(&saved);
+	return answer;
+}
+
+/* The answer, in "context". */
+static const DirectoryAnswer *
+run_query(DirectoryQuery query, const DirectorySource *source,
+		  int nparameters, const char **parameters, MemoryContext context)
+{
+	const DirectoryAnswer *answer;
+
+	SPI_connect();
+	if (source == NULL)
+		answer = execute(query, NULL, nparameters, parameters, context);
+	else
+		answer = execute_as_role(query, source, nparameters, parameters,
+								 context);
 	SPI_finish();
 	return answer;
 }
@@ -319,6 +429,7 @@ directory_query(DirectoryQuery query, const char *first,
 {
 	StatementCache *cache = statement_cache();
 	const char *parameters[MAX_PARAMETERS] = {first, second, third};
+	const DirectorySource *source;
 	const DirectoryAnswer *answer;
 	AnswerEntry *entry;
 	AnswerKey	key;
@@ -333,9 +444,10 @@ directory_query(DirectoryQuery query, const char *first,
 	if (entry != NULL)
 		return entry->answer;
 
-	answer = look_up(query, first, cache->context);
+	source = directory_source(query_kind(query));
+	answer = source == NULL ? look_up(query, first, cache->context) : NULL;
 	if (answer == NULL)
-		answer = run_query(query, n, parameters, cache->context);
+		answer = run_query(query, source, n, parameters, cache->context);
 	key = copy_key(key, cache->context);
 	entry = hash_search(cache->answers, &key, HASH_ENTER, NULL);
 	entry->answer = answer;

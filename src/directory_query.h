@@ -22,6 +22,8 @@ typedef enum DirectoryQuery
 	ITEM_BY_ALTERNATIVE_CODE,
 	ITEM_BY_CA_ID,				/* by ca_id, classification, provider */
 	PROVIDER_OF_CA_ID,			/* provider, by ca_id, classification, kind */
+	SMARTCARDS_OF_SUBSCRIPTION, /* ids with spaces between them, by
+								 * subscription id, kind */
 	SERVICE_CA_ID,				/* service_ca_id, by product id, provider */
 	DISTRIBUTORS_EXIST,			/* one row if there are any */
 	DISTRIBUTOR_OF_SUBSCRIPTION,	/* id, by subscription id, provider */

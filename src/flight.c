@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "flight.h"
+#include "transport.h"
 #include "wire_text.h"
 
 /* ------------------------------------------------------------------------
@@ -43,13 +44,17 @@ is_printable(const CasMessage *message)
 	return true;
 }
 
-/* Printable text as it is, anything else in hex. */
+/* As the adapter says; else printable text as it is, the rest in hex. */
 static void
-append_message_text(StringInfo str, const CasMessage *message)
+append_message_text(StringInfo str, const CasSettings *settings,
+					const CasMessage *message)
 {
 	if (str->len > 0)
 		appendStringInfoChar(str, '\n');
-	if (is_printable(message))
+	if (settings->adapter->text)
+		appendStringInfoString(str,
+							   settings->adapter->text(settings, message));
+	else if (is_printable(message))
 		appendStringInfoString(str, wire_text_from_utf8(message->data,
 														message->len));
 	else
@@ -57,15 +62,17 @@ append_message_text(StringInfo str, const CasMessage *message)
 			appendStringInfo(str, "%02x", (unsigned char) message->data[i]);
 }
 
+/* Of those parts that were submitted, the given messages. */
 static char *
-messages_text(List *messages)
+messages_text(const Flight *flight, const CasSettings *settings,
+			  List *messages)
 {
 	StringInfoData str;
-	ListCell   *lc;
 
 	initStringInfo(&str);
-	foreach(lc, messages)
-		append_message_text(&str, lfirst(lc));
+	for (int i = 0; i < flight->nparts; i++)
+		if (flight->parts[i].submitted)
+			append_message_text(&str, settings, list_nth(messages, i));
 	return str.data;
 }
 
@@ -80,7 +87,7 @@ has_secrets(const CasRequest *cas)
 	return false;
 }
 
-/* Messages, and what the table will show of them.  Raises. */
+/* Makes the messages.  Raises. */
 static void
 flight_encode(Flight *flight, const CasSettings *settings)
 {
@@ -97,15 +104,49 @@ flight_encode(Flight *flight, const CasSettings *settings)
 	flight->nparts = list_length(messages);
 	flight->parts = palloc0(sizeof(FlightPart) * flight->nparts);
 	for (int i = 0; i < flight->nparts; i++)
-		flight->parts[i].message = list_nth(messages, i);
-	flight->outcome.request = messages_text(messages);
-	if (has_secrets(cas))
 	{
-		flight->outcome.secret_request = flight->outcome.request;
-		flight->outcome.request =
-			messages_text(adapter->encode(settings, cas, CAS_MASKED));
+		CasMessage *message = list_nth(messages, i);
+
+		message->request = cas->number;
+		message->part = i;
+		flight->parts[i].message = message;
 	}
+	flight->messages = messages;
 	flight->encoded = true;
+}
+
+/*
+ * Masked messages are made anew, with the stamps of those that were sent.
+ */
+static void
+describe_masked(Flight *flight, const CasSettings *settings)
+{
+	const CasAdapter *adapter = settings->adapter;
+	List	   *masked = adapter->encode(settings, &flight->row->cas,
+										 CAS_MASKED);
+
+	for (int i = 0; i < flight->nparts; i++)
+		if (flight->parts[i].message->stamp)
+			adapter->dialect->stamp(settings, list_nth(masked, i),
+									flight->parts[i].message->stamp);
+	flight->outcome.secret_request = flight->outcome.request;
+	flight->outcome.request = messages_text(flight, settings, masked);
+}
+
+void
+flight_describe(Flight *flight, const CasSettings *settings)
+{
+	MemoryContext old = MemoryContextSwitchTo(flight->batch->context);
+
+	if (!flight->described && flight_was_out(flight))
+	{
+		flight->outcome.request = messages_text(flight, settings,
+												flight->messages);
+		if (has_secrets(&flight->row->cas))
+			describe_masked(flight, settings);
+	}
+	flight->described = true;
+	MemoryContextSwitchTo(old);
 }
 
 /* Makes the outcome of a row that cannot be encoded, from the error. */
@@ -177,8 +218,8 @@ flight_free(Flight *flight)
  * Parts
  * ------------------------------------------------------------------------
  */
-static bool
-part_was_done(const QueueRow *row, int part)
+bool
+flight_part_was_done(const QueueRow *row, int part)
 {
 	for (int i = 0; i < row->nparts_done; i++)
 		if (row->parts_done[i] == part)
@@ -190,7 +231,8 @@ int
 flight_next_part(Flight *flight)
 {
 	while (flight->next_part < flight->nparts &&
-		   part_was_done(flight->row, flight->next_part))
+		   (flight_part_was_done(flight->row, flight->next_part) ||
+			flight->parts[flight->next_part].answered))
 		flight->next_part++;
 	return flight->next_part < flight->nparts ? flight->next_part : -1;
 }
@@ -204,6 +246,12 @@ flight_was_out(const Flight *flight)
 	return false;
 }
 
+bool
+flight_is_certain(const CasOutcome *outcome)
+{
+	return outcome->verdict == CAS_DONE || outcome->verdict == CAS_REFUSED;
+}
+
 void
 flight_answer(Flight *flight, int part, const CasSettings *settings,
 			  const CasReply *reply)
@@ -214,225 +262,31 @@ flight_answer(Flight *flight, int part, const CasSettings *settings,
 	memset(&answered->outcome, 0, sizeof(CasOutcome));
 	settings->adapter->decode(settings, flight->row->cas.operation, reply,
 							  &answered->outcome);
+	if (answered->late && !flight_is_certain(&answered->outcome))
+		answered->outcome = *answered->late;
 	answered->answered = true;
 	flight->nwaiting--;
 	MemoryContextSwitchTo(old);
 }
 
-/* Which verdict of several parts decides; a higher one wins. */
-static int
-verdict_weight(const CasOutcome *outcome)
-{
-	switch (outcome->verdict)
-	{
-		case CAS_DONE:
-			return 0;
-		case CAS_RETRY:
-			return outcome->unreachable ? 1 : 2;
-		case CAS_REFUSED:
-			return 3;
-		case CAS_UNKNOWN:
-			return 4;
-	}
-	return 4;
-}
-
-/* "carried out: product 1, product 2; not carried out: product 3" */
-static char *
-parts_account(const Flight *flight)
-{
-	StringInfoData done;
-	StringInfoData rest;
-
-	initStringInfo(&done);
-	initStringInfo(&rest);
-	for (int i = 0; i < flight->nparts; i++)
-	{
-		const FlightPart *part = &flight->parts[i];
-		bool		ok = part_was_done(flight->row, i) ||
-		(part->answered && part->outcome.verdict == CAS_DONE);
-		StringInfo	list = ok ? &done : &rest;
-
-		appendStringInfo(list, "%s%s", list->len ? ", " : "",
-						 part->message->label ? part->message->label : "");
-	}
-	return psprintf("carried out: %s; not carried out: %s",
-					done.len ? done.data : "none",
-					rest.len ? rest.data : "none");
-}
-
-/* Remembers which parts are carried out, for the next attempt. */
-static void
-collect_parts_done(Flight *flight)
-{
-	QueueOutcome *outcome = &flight->outcome;
-
-	outcome->parts_done = palloc(sizeof(int) * flight->nparts);
-	outcome->nparts_done = 0;
-	for (int i = 0; i < flight->nparts; i++)
-		if (part_was_done(flight->row, i) ||
-			(flight->parts[i].answered &&
-			 flight->parts[i].outcome.verdict == CAS_DONE))
-			outcome->parts_done[outcome->nparts_done++] = i;
-}
-
-/* The one result of all parts. */
-static CasOutcome
-parts_result(Flight *flight)
-{
-	CasOutcome	result;
-	bool		any = false;
-	bool		unsent = false;
-
-	memset(&result, 0, sizeof(result));
-	for (int i = 0; i < flight->nparts; i++)
-	{
-		const FlightPart *part = &flight->parts[i];
-
-		if (!part->answered && !part_was_done(flight->row, i))
-			unsent = true;
-		if (!part->answered)
-			continue;
-		if (!any || verdict_weight(&part->outcome) > verdict_weight(&result))
-			result = part->outcome;
-		any = true;
-	}
-	if (unsent && result.verdict == CAS_DONE)
-	{
-		result.verdict = CAS_RETRY;
-		result.error_code = "NOT_SENT";
-		result.error_description = "not all messages were sent";
-	}
-	if (flight->nparts > 1)
-	{
-		collect_parts_done(flight);
-		if (result.verdict != CAS_DONE)
-			result.error_description =
-				psprintf("%s (%s)", result.error_description ?
-						 result.error_description : "no description",
-						 parts_account(flight));
-		if (flight->outcome.nparts_done > flight->row->nparts_done)
-			result.unreachable = false;
-	}
-	return result;
-}
-
-/* ------------------------------------------------------------------------
- * Deciding
- * ------------------------------------------------------------------------
- */
-
-/* Exponential back-off with jitter: between half and all of the delay. */
-static TimestampTz
-retry_time(const CasSettings *settings, int attempt, TimestampTz now)
-{
-	double		delay = (double) cas_option_int(settings, "retry_delay");
-	double		most = (double) cas_option_int(settings, "retry_delay_max");
-
-	for (int i = 1; i < attempt && delay < most; i++)
-		delay *= 2;
-	delay = Min(delay, most);
-	delay *= 0.5 + 0.5 * pg_prng_double(&pg_global_prng_state);
-	return TimestampTzPlusMilliseconds(now, (int64) delay);
-}
-
-/* Has the request used up its attempts, or its time? */
-static bool
-is_exhausted(const QueueRow *row, const CasSettings *settings,
-			 const CasOutcome *result, TimestampTz now)
-{
-	int64		limit = cas_option_int(settings, "retry_limit");
-	TimestampTz first = row->first_started;
-
-	if (first == 0)
-		first = row->started;
-	if (result->max_attempts > 0)
-		limit = Min(limit, result->max_attempts);
-	return row->tries + 1 >= limit ||
-		TimestampDifferenceExceeds(first, now,
-								   (int) cas_option_int(settings,
-														"retry_window"));
-}
-
-static void
-decide_again(QueueOutcome *outcome, const QueueRow *row,
-			 const CasSettings *settings, TimestampTz now)
-{
-	CasOutcome *cas = &outcome->cas;
-
-	if (!is_exhausted(row, settings, cas, now))
-	{
-		outcome->step = QUEUE_RETRY;
-		outcome->retry_date = retry_time(settings, row->cas.attempt, now);
-		return;
-	}
-	outcome->step = QUEUE_REJECTED;
-	cas->error_description =
-		psprintf("given up after %d attempt(s)%s; the last one: %s",
-				 row->cas.attempt,
-				 cas->verdict == CAS_UNKNOWN ?
-				 ", it may have been carried out" : "",
-				 cas->error_description ? cas->error_description :
-				 "no description");
-	cas->error_code = "RETRY_EXHAUSTED";
-}
-
 void
-flight_decide(QueueOutcome *outcome, const QueueRow *row,
-			  const CasSettings *settings, const CasOutcome *result,
-			  TimestampTz now)
-{
-	outcome->number = row->cas.number;
-	outcome->attempt = row->cas.attempt;
-	outcome->sequence_number = row->sequence_number;
-	outcome->started = row->started;
-	outcome->ended = now;
-	outcome->cas = *result;
-	switch (result->verdict)
-	{
-		case CAS_DONE:
-			outcome->step = QUEUE_COMPLETED;
-			break;
-		case CAS_REFUSED:
-			outcome->step = QUEUE_REJECTED;
-			break;
-		case CAS_RETRY:
-			if (result->unreachable)
-				outcome->step = QUEUE_RETURN;
-			else
-				decide_again(outcome, row, settings, now);
-			break;
-		case CAS_UNKNOWN:
-			if (row->cas.operation != NULL &&
-				settings->adapter->idempotent(settings, row->cas.operation))
-				decide_again(outcome, row, settings, now);
-			else
-			{
-				outcome->step = QUEUE_HOLD;
-				outcome->hold_reason =
-					psprintf("in doubt: %s", result->error_description ?
-							 result->error_description : "no answer");
-			}
-			break;
-	}
-}
-
-void
-flight_land(Flight *flight, const CasSettings *settings, TimestampTz now)
+flight_answer_late(Flight *flight, int part, const CasSettings *settings,
+				   const CasReply *reply)
 {
 	MemoryContext old = MemoryContextSwitchTo(flight->batch->context);
-	CasOutcome	result = parts_result(flight);
+	FlightPart *answered = &flight->parts[part];
+	CasOutcome *outcome = palloc0(sizeof(CasOutcome));
 
-	flight_decide(&flight->outcome, flight->row, settings, &result, now);
+	settings->adapter->decode(settings, flight->row->cas.operation, reply,
+							  outcome);
+	if (flight_is_certain(outcome) && !answered->answered)
+	{
+		answered->late = outcome;
+		if (!answered->submitted)
+		{
+			answered->outcome = *outcome;
+			answered->answered = true;
+		}
+	}
 	MemoryContextSwitchTo(old);
-}
-
-void
-flight_recall(Flight *flight, TimestampTz now)
-{
-	QueueOutcome *outcome = &flight->outcome;
-
-	outcome->number = flight->row->cas.number;
-	outcome->step = QUEUE_RETURN;
-	outcome->ended = now;
 }

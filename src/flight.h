@@ -22,10 +22,12 @@ typedef struct FlightBatch
 
 typedef struct FlightPart
 {
-	const CasMessage *message;
+	CasMessage *message;
 	bool		submitted;
 	bool		answered;		/* outcome is valid */
 	CasOutcome	outcome;
+	CasOutcome *late;			/* what an earlier attempt turned out to have
+								 * come to, or NULL */
 } FlightPart;
 
 typedef struct Flight
@@ -36,9 +38,11 @@ typedef struct Flight
 	QueueRow   *row;
 	int			nparts;
 	FlightPart *parts;
+	List	   *messages;		/* of all parts, CasMessage * */
 	int			nwaiting;		/* submitted and not answered */
 	int			next_part;		/* the next one to submit */
 	bool		encoded;		/* else outcome says why it cannot go */
+	bool		described;		/* outcome has the texts of the messages */
 	QueueOutcome outcome;		/* set by flight_land and flight_refuse */
 	int			failures;		/* to record it, alone */
 	TimestampTz settle_after;	/* while it is deferred */
@@ -54,6 +58,12 @@ extern Flight *flight_make(FlightBatch *batch, const CasSettings *settings,
 /* Frees the flight, and its batch with the last one. */
 extern void flight_free(Flight *flight);
 
+/*
+ * Makes the texts of the messages that left, for the table, unless that was
+ * done before.  In a transaction.
+ */
+extern void flight_describe(Flight *flight, const CasSettings *settings);
+
 /* The next part to submit, skipping those already carried out; -1 = none. */
 extern int	flight_next_part(Flight *flight);
 
@@ -61,12 +71,28 @@ extern int	flight_next_part(Flight *flight);
 extern void flight_answer(Flight *flight, int part,
 						  const CasSettings *settings, const CasReply *reply);
 
+/*
+ * A late answer to a part that an earlier attempt sent.  If it says anything
+ * for certain, the part is not sent any more, or if it has been, counts as
+ * answered so unless its own answer is as certain.
+ */
+extern void flight_answer_late(Flight *flight, int part,
+							   const CasSettings *settings,
+							   const CasReply *reply);
+
 /* All parts are answered or will never be submitted: makes the outcome. */
 extern void flight_land(Flight *flight, const CasSettings *settings,
 						TimestampTz now);
 
 /* Has any part been submitted in this attempt? */
 extern bool flight_was_out(const Flight *flight);
+
+/*
+ * The same for one that is not in flight, all of whose answers were late:
+ * what is known now, which may be no more than some parts of it.
+ */
+extern void flight_land_late(Flight *flight, const CasSettings *settings,
+							 TimestampTz now);
 
 /* Not a byte of it left: makes an outcome that takes the attempt back. */
 extern void flight_recall(Flight *flight, TimestampTz now);
@@ -78,5 +104,11 @@ extern void flight_recall(Flight *flight, TimestampTz now);
 extern void flight_decide(QueueOutcome *outcome, const QueueRow *row,
 						  const CasSettings *settings,
 						  const CasOutcome *result, TimestampTz now);
+
+/* Was the part carried out in an earlier attempt? */
+extern bool flight_part_was_done(const QueueRow *row, int part);
+
+/* Does it say what became of the message? */
+extern bool flight_is_certain(const CasOutcome *outcome);
 
 #endif							/* PROVREQ_FLIGHT_H */

@@ -36,7 +36,6 @@
 #include "http_exchange.h"
 #include "http_idle.h"
 #include "libpq/pqsignal.h"
-#include "wire_text.h"
 
 /* Sockets that are looked at in one go: busy and kept ones at their most. */
 #define EVENTS 512
@@ -71,11 +70,12 @@ typedef struct HttpLink
 
 static CasLink *http_open(const CasSettings *settings);
 static int	http_capacity(CasLink *caslink);
-static void http_submit(CasLink *caslink, const CasMessage *message,
+static void http_submit(CasLink *caslink, CasMessage *message,
 						uint64 tag);
 static int	http_socket(CasLink *caslink);
 static long http_timeout(CasLink *caslink);
 static int	http_process(CasLink *caslink, CasReply *replies, int max);
+static void http_describe(CasLink *caslink, char *line, Size size);
 
 const CasTransport http_transport = {
 	.open = http_open,
@@ -83,7 +83,9 @@ const CasTransport http_transport = {
 	.submit = http_submit,
 	.socket = http_socket,
 	.timeout = http_timeout,
-	.process = http_process
+	.process = http_process,
+	.describe = http_describe,
+	.test = http_test
 };
 
 /* Milliseconds of a clock that nobody sets. */
@@ -151,19 +153,6 @@ set_timer(CURLM *multi, long timeout_ms, void *arg)
  * ------------------------------------------------------------------------
  */
 
-/* Once in a process; libcurl then stays. */
-static void
-start_libcurl(void)
-{
-	static bool started = false;
-
-	if (!started && curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("could not start libcurl")));
-	started = true;
-}
-
 static void
 release_multi(void *handle)
 {
@@ -190,17 +179,6 @@ multi_new(HttpLink *link)
 	return multi;
 }
 
-static const char *
-url_base(const CasSettings *settings)
-{
-	char	   *base = pstrdup(wire_text_to_utf8(cas_option(settings, "url")));
-	int			len = strlen(base);
-
-	while (len > 0 && base[len - 1] == '/')
-		base[--len] = '\0';
-	return base;
-}
-
 /*
  * What a memory context holds is released last first: exchanges, then the
  * multi handle with its connections, then the epoll set that these leave.
@@ -211,8 +189,8 @@ http_open(const CasSettings *settings)
 	HttpLink   *link = palloc0(sizeof(HttpLink));
 	Held	   *held_epoll = held_new_descriptor();
 
-	start_libcurl();
-	link->base = url_base(settings);
+	http_start();
+	link->base = http_base(settings);
 	link->connections = cas_option_int(settings, "connections");
 	link->timeout = cas_option_int(settings, "timeout");
 	link->pieces = HEAD_PIECES +
@@ -276,7 +254,7 @@ drop_kept(HttpLink *link)
 }
 
 static void
-http_submit(CasLink *caslink, const CasMessage *message, uint64 tag)
+http_submit(CasLink *caslink, CasMessage *message, uint64 tag)
 {
 	HttpLink   *link = (HttpLink *) caslink;
 	HttpExchange *exchange = link->free;
@@ -496,4 +474,13 @@ http_process(CasLink *caslink, CasReply *replies, int max)
 		link->nbusy--;
 	}
 	return n;
+}
+
+static void
+http_describe(CasLink *caslink, char *line, Size size)
+{
+	HttpLink   *link = (HttpLink *) caslink;
+
+	snprintf(line, size, "%d of %d connections busy", link->nbusy,
+			 link->connections);
 }

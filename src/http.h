@@ -8,7 +8,7 @@
 #ifndef PROVREQ_HTTP_H
 #define PROVREQ_HTTP_H
 
-#include "adapter.h"
+#include "transport.h"
 
 /*
  * Wants the server options url, timeout, connect_timeout, connections,

@@ -22,6 +22,29 @@
 /* Room for an answer that is kept from one exchange to the next. */
 #define USUAL_ROOM (16 * 1024)
 
+void
+http_start(void)
+{
+	static bool started = false;
+
+	if (!started && curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("could not start libcurl")));
+	started = true;
+}
+
+const char *
+http_base(const CasSettings *settings)
+{
+	char	   *base = pstrdup(wire_text_to_utf8(cas_option(settings, "url")));
+	int			len = strlen(base);
+
+	while (len > 0 && base[len - 1] == '/')
+		base[--len] = '\0';
+	return base;
+}
+
 /* libcurl wants bytes of the body. */
 static size_t
 take_body(char *buffer, size_t size, size_t nitems, void *arg)
@@ -118,6 +141,8 @@ set_security(CURL *easy, const CasSettings *settings)
 	ok &= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK;
 	ok &= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
 	ok &= set_text(easy, CURLOPT_CAINFO, cas_option(settings, "ca_file"));
+	if (cas_option(settings, "ca_file"))	/* instead of the system's */
+		ok &= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
 	ok &= set_text(easy, CURLOPT_SSLCERT,
 				   cas_option(settings, "client_cert"));
 	ok &= set_text(easy, CURLOPT_SSLKEY, cas_option(settings, "client_key"));

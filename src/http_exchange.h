@@ -10,7 +10,7 @@
 
 #include <curl/curl.h>
 
-#include "adapter.h"
+#include "transport.h"
 #include "lib/ilist.h"
 
 /*
@@ -41,6 +41,12 @@ typedef struct HttpExchange
 	char		error[CURL_ERROR_SIZE];
 } HttpExchange;
 
+/* Starts libcurl, once in a process.  Raises. */
+extern void http_start(void);
+
+/* What all URLs of a provider begin with, without a slash at its end. */
+extern const char *http_base(const CasSettings *settings);
+
 /*
  * An exchange with all that does not change set from the settings, owned by
  * the current memory context.  Raises.
@@ -68,5 +74,8 @@ extern void http_exchange_reply(HttpExchange *exchange, CasReply *reply);
  * for the next message.  libcurl must not have it.
  */
 extern void http_exchange_recycle(HttpExchange *exchange);
+
+/* CasTransport.test, in http_test.c. */
+extern List *http_test(const CasSettings *settings);
 
 #endif							/* PROVREQ_HTTP_EXCHANGE_H */

@@ -29,6 +29,7 @@
 PG_FUNCTION_INFO_V1(provreq_preview);
 PG_FUNCTION_INFO_V1(provreq_explain_reply);
 PG_FUNCTION_INFO_V1(provreq_request_types);
+PG_FUNCTION_INFO_V1(provreq_card_key);
 
 /* What preview reads of a request. */
 typedef struct PreviewRow
@@ -168,7 +169,8 @@ append_head(StringInfo preview, const CasSettings *settings,
 		appendStringInfoString(preview, "Authorization: ****\n");
 	if (message->headers != NULL)
 		appendStringInfoString(preview, message->headers);
-	appendStringInfoChar(preview, '\n');
+	if (settings->adapter->explain == NULL)
+		appendStringInfoChar(preview, '\n');
 }
 
 /* A text that ends with a line end, its own or ours. */
@@ -181,6 +183,22 @@ append_body(StringInfo preview, const char *body)
 }
 
 /*
+ * A message as the caller may see it, and where the adapter can tell them
+ * apart, its fields; "shown" is the one to show, "wire" the one to explain.
+ */
+static void
+append_message(StringInfo preview, const CasSettings *settings,
+			   const CasMessage *shown, const CasMessage *wire, bool admin)
+{
+	const CasAdapter *adapter = settings->adapter;
+
+	append_body(preview, adapter->text ? adapter->text(settings, shown) :
+				wire_text_from_utf8(shown->data, shown->len));
+	if (adapter->explain)
+		append_body(preview, adapter->explain(settings, wire, admin));
+}
+
+/*
  * The messages as the current settings make them, or where the request has
  * been sent already, their head alone and then what went out.
  */
@@ -190,7 +208,10 @@ append_messages(StringInfo preview, const PreviewRow *row,
 {
 	CasSettings *settings = provider_settings(provider->serverid);
 	CasRequest	cas = row->cas;
+	List	   *shown;
+	List	   *wire;
 	ListCell   *cell;
+	ListCell   *other;
 
 	cas.operation = adapter_operation_by_type(provider->adapter, row->type);
 	if (cas.operation == NULL)
@@ -198,15 +219,15 @@ append_messages(StringInfo preview, const PreviewRow *row,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("provider \"%s\" has no requests of type %s",
 						provider->name, row->type)));
-	foreach(cell, provider->adapter->encode(settings, &cas, admin ?
-											CAS_WIRE : CAS_MASKED))
+	shown = provider->adapter->encode(settings, &cas,
+									  admin ? CAS_WIRE : CAS_MASKED);
+	wire = provider->adapter->encode(settings, &cas, CAS_WIRE);
+	forboth(cell, shown, other, wire)
 	{
-		const CasMessage *message = lfirst(cell);
-
-		append_head(preview, settings, message);
+		append_head(preview, settings, lfirst(cell));
 		if (row->sent == NULL)
-			append_body(preview, wire_text_from_utf8(message->data,
-													 message->len));
+			append_message(preview, settings, lfirst(cell), lfirst(other),
+						   admin);
 	}
 }
 
@@ -401,25 +422,71 @@ provreq_explain_reply(PG_FUNCTION_ARGS)
 								  named_operation(settings->adapter, name),
 								  &reply, &outcome);
 	}
+	if (settings->adapter->explain_answer)
+		outcome.response = settings->adapter->explain_answer(settings,
+															 reply.data,
+															 reply.len,
+															 false);
 	PG_RETURN_DATUM(outcome_row(fcinfo, &outcome));
 }
 
-/* provreq.request_types(): of all kinds of providers, as text[]. */
+/* provreq.request_types(kind): as text[]; NULL: of all kinds of providers. */
 Datum
 provreq_request_types(PG_FUNCTION_ARGS)
 {
 	ArrayBuildState *types = initArrayResult(TEXTOID, CurrentMemoryContext,
 											 false);
 	const CasAdapter *adapter = NULL;
+	char	   *kind = NULL;
 
+	if (!PG_ARGISNULL(0))
+		kind = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	if (kind != NULL && adapter_by_kind(kind) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("parameter \"kind\": there is no kind of providers "
+						"\"%s\"", complaint_text(kind))));
 	while ((adapter = adapter_next(adapter)) != NULL)
 	{
 		const CasOperation *operation;
 
+		if (kind != NULL && strcmp(adapter->kind, kind) != 0)
+			continue;
 		for (operation = adapter->operations; operation->name; operation++)
 			types = accumArrayResult(types,
 									 CStringGetTextDatum(operation->type),
 									 false, TEXTOID, CurrentMemoryContext);
 	}
 	PG_RETURN_DATUM(makeArrayResult(types, CurrentMemoryContext));
+}
+
+/* An operation of the adapter that takes a smartcard, or NULL. */
+static const CasOperation *
+card_operation(const CasAdapter *adapter)
+{
+	for (const CasOperation *op = adapter->operations; op->name; op++)
+		for (const CasParameter *p = op->parameters; p->name; p++)
+		{
+			const char *stored = cas_stored_name(p);
+
+			if (stored && strcmp(stored, "smartcard_ca_id") == 0)
+				return op;
+		}
+	return NULL;
+}
+
+/* provreq.card_key(provider, smartcard_ca_id) */
+Datum
+provreq_card_key(PG_FUNCTION_ARGS)
+{
+	const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Provider   *provider = provider_by_name(name);
+	const CasAdapter *adapter = provider->adapter;
+	const CasOperation *operation = card_operation(adapter);
+	const char *ca_id = text_to_cstring(PG_GETARG_TEXT_PP(1));
+
+	if (adapter->identity && operation)
+		ca_id = adapter->identity(provider_settings(provider->serverid),
+								  operation, "smartcard_ca_id", ca_id);
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("smartcard:%s", ca_id)));
 }

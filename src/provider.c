@@ -151,7 +151,7 @@ provider_only(const CasAdapter *adapter)
 	}
 	if (only == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
 				 errmsg("there is no effective provider of kind %s",
 						adapter->kind),
 				 errdetail("Providers of that kind: %s.",
@@ -180,7 +180,7 @@ provider_choose(const CasAdapter *adapter, const char *named,
 						 provider_names(adapter, false))));
 	if (!provider->effective)
 		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
 				 errmsg("provider \"%s\" is not effective", name),
 				 errhint("Use ALTER SERVER %s OPTIONS (SET state 'effective').",
 						 quote_identifier(name))));

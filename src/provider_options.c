@@ -154,9 +154,12 @@ take_option(CasSettings *settings, CasOptionPlace place, const DefElem *def)
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 			 errmsg("invalid option \"%s\"", def->defname),
+			 *option_names(settings, place) ?
 			 errhint("Valid options of a %s are: %s.",
 					 place == CAS_ON_SERVER ? "server" : "user mapping",
-					 option_names(settings, place))));
+					 option_names(settings, place)) :
+			 errhint("A %s of this kind has no options.",
+					 place == CAS_ON_SERVER ? "server" : "user mapping")));
 }
 
 static void
@@ -221,11 +224,6 @@ provreq_validate_options(PG_FUNCTION_ARGS)
 	check_mandatory(settings, place);
 	if (adapter->check_options)
 		adapter->check_options(settings, place);
-	if (place == CAS_ON_SERVER && adapter->transport == NULL)
-		ereport(WARNING,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("this version of provreq cannot send requests to providers of kind %s",
-						adapter->kind)));
 	PG_RETURN_VOID();
 }
 

@@ -12,6 +12,9 @@
 
 #include "launcher.h"
 #include "settings.h"
+#include "stats.h"
+#include "trigger.h"
+#include "waiters.h"
 #include "wake.h"
 #include "watch.h"
 
@@ -29,6 +32,9 @@ _PG_init(void)
 				 errhint("Add provreq to shared_preload_libraries and restart the server.")));
 	settings_define();
 	wake_install_hooks();
+	waiters_install_hooks();
+	stats_install_hooks();
 	watch_install_hook();
+	trigger_install_hook();
 	launcher_register();
 }

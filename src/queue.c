@@ -16,36 +16,26 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
-#include "commands/trigger.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
-#include "fmgr.h"
-#include "foreign/foreign.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 #include "utils/timestamp.h"
-#include "utils/xid8.h"
 
 #include "attempt_history.h"
 #include "queue.h"
 #include "saved_plan.h"
 #include "values.h"
-#include "wake.h"
 
-PG_FUNCTION_INFO_V1(provreq_request_changed);
-PG_FUNCTION_INFO_V1(provreq_requests_withdrawn);
-PG_FUNCTION_INFO_V1(provreq_installation_changed);
 
 bool		queue_in_sender = false;
 
@@ -177,6 +167,7 @@ row_read(Queue *queue, int row)
 	CasRequest *cas = &taken->cas;
 	Jsonb	   *parameters = row_jsonb(row, 9);
 	Jsonb	   *secrets = row_jsonb(row, 10);
+	AttemptHistory history;
 	bool		isnull;
 
 	cas->number = DatumGetInt64(row_column(row, 1, &isnull));
@@ -190,7 +181,11 @@ row_read(Queue *queue, int row)
 	taken->held = DatumGetBool(row_column(row, 8, &isnull));
 	cas->values = values_from_jsonb(parameters, secrets);
 	row_parts_done(row, 11, taken);
-	taken->tries = attempt_history(row_jsonb(row, 12), &taken->first_started);
+	history = attempt_history(row_jsonb(row, 12));
+	taken->tries = history.attempts;
+	taken->first_started = history.first_started;
+	taken->last_started = history.last_started;
+	taken->last_sequence = history.last_sequence;
 	return taken;
 }
 
@@ -384,109 +379,4 @@ queue_unfinished(Queue *queue)
 		unfinished_attempt(list_nth(rows, i), i);
 	SPI_finish();
 	return rows;
-}
-
-/* ------------------------------------------------------------------------
- * News
- * ------------------------------------------------------------------------
- */
-
-/* Puts the current transaction into created_xid if it is not there. */
-static HeapTuple
-stamp(TriggerData *trigger, HeapTuple tuple)
-{
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
-	FullTransactionId xid = GetTopFullTransactionId();
-	int			column = SPI_fnumber(desc, "created_xid");
-	Datum		value = FullTransactionIdGetDatum(xid);
-	bool		isnull;
-	Datum		present = heap_getattr(tuple, column, desc, &isnull);
-
-	if (!isnull && FullTransactionIdEquals(DatumGetFullTransactionId(present),
-										   xid))
-		return tuple;
-	isnull = false;
-	return heap_modify_tuple_by_cols(tuple, desc, 1, &column, &value,
-									 &isnull);
-}
-
-/* Does the row stay in the pending part? */
-static bool
-is_pending(TriggerData *trigger, HeapTuple tuple)
-{
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
-	bool		isnull;
-	Datum		state = heap_getattr(tuple,
-									 SPI_fnumber(desc, "life_cycle_state"),
-									 desc, &isnull);
-
-	return !isnull && strcmp(TextDatumGetCString(state), "PENDING") == 0;
-}
-
-/* Remembers to wake the sender of the row's provider, if it has one. */
-static void
-remember_to_wake(TriggerData *trigger, HeapTuple tuple)
-{
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
-	bool		isnull;
-	Datum		provider = heap_getattr(tuple, SPI_fnumber(desc, "provider"),
-										desc, &isnull);
-	Oid			serverid;
-
-	if (isnull)
-		return;
-	serverid = get_foreign_server_oid(TextDatumGetCString(provider), true);
-	if (OidIsValid(serverid))
-		wake_sender_at_commit(serverid, WAKE_WORK);
-}
-
-/*
- * Before a pending row is inserted or changed: marks it with the current
- * transaction, which is how the sender will find it, and wakes the sender at
- * commit.  So it makes no difference whether a row comes from our functions,
- * from COPY, or from an UPDATE at a psql prompt.
- */
-Datum
-provreq_request_changed(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	HeapTuple	tuple;
-
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("provreq.request_changed() must be called as a trigger")));
-	tuple = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
-		trigger->tg_newtuple : trigger->tg_trigtuple;
-	if (queue_in_sender)
-		return PointerGetDatum(tuple);
-	if (is_pending(trigger, tuple))
-		tuple = stamp(trigger, tuple);
-	remember_to_wake(trigger, tuple);
-	return PointerGetDatum(tuple);
-}
-
-/* After a statement that may have taken requests out of the pending part. */
-Datum
-provreq_requests_withdrawn(PG_FUNCTION_ARGS)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("provreq.requests_withdrawn() must be called as a trigger")));
-	if (!queue_in_sender)
-		wake_all_senders_at_commit(WAKE_WITHDRAWN);
-	return PointerGetDatum(NULL);
-}
-
-/* A dump was restored, or the database adopted: look again. */
-Datum
-provreq_installation_changed(PG_FUNCTION_ARGS)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("provreq.installation_changed() must be called as a trigger")));
-	wake_supervisor_at_commit();
-	return PointerGetDatum(NULL);
 }

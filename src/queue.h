@@ -43,6 +43,8 @@ typedef struct QueueRow
 	int			tries;			/* attempts before this one since it was
 								 * created or last resubmitted */
 	TimestampTz first_started;	/* of the first of those; 0 = none yet */
+	TimestampTz last_started;	/* of the attempt before this one; 0 = none */
+	int64		last_sequence;
 	TimestampTz started;		/* of this attempt, set by queue_attempt */
 	int64		sequence_number;	/* set by queue_attempt */
 } QueueRow;
@@ -54,7 +56,9 @@ typedef enum QueueStep
 	QUEUE_REJECTED,				/* closes it */
 	QUEUE_RETRY,				/* the attempt counts; again at retry_date */
 	QUEUE_HOLD,					/* the attempt counts; waits for a person */
-	QUEUE_RETURN				/* the attempt never happened */
+	QUEUE_RETURN,				/* the attempt never happened */
+	QUEUE_NOTE					/* no attempt ended: some more of its parts
+								 * turned out to be done */
 } QueueStep;
 
 typedef struct QueueOutcome
@@ -117,6 +121,9 @@ extern void queue_read_later(Queue *queue, TimestampTz from, TimestampTz to,
 /* When the next row scheduled after an instant is due; 0 = none. */
 extern TimestampTz queue_next_later(Queue *queue, TimestampTz after);
 
+/* Has somebody paused the provider? */
+extern bool queue_is_paused(Queue *queue);
+
 /* True when prepared transactions exist in this database. */
 extern bool queue_prepared_exist(void);
 
@@ -143,6 +150,14 @@ extern List *queue_lockable(Queue *queue, const int64 *numbers, int n);
 
 /* Records outcomes.  Those whose row is gone are passed over. */
 extern void queue_settle(Queue *queue, QueueOutcome **outcomes, int n);
+
+/*
+ * Reserves a block of up to count message numbers for a link of the provider,
+ * between "first" and "last", after which they begin anew: none of them is
+ * given out again before that.
+ */
+extern void queue_reserve_numbers(Queue *queue, const char *link,
+								  uint64 *first, uint64 *last, uint64 count);
 
 /* Set in senders: their own changes of the table are no news to them. */
 extern bool queue_in_sender;

@@ -109,18 +109,24 @@ static void
 push_value(JsonbParseState **state, JsonbIteratorToken token,
 		   const CasValue *value, bool reveal)
 {
-	JsonbValue	number;
+	JsonbValue	scalar;
 
 	if (value->secret && !reveal)
 		push_string(state, token, MASK);
+	else if (value->boolean)
+	{
+		scalar.type = jbvBool;
+		scalar.val.boolean = strcmp(value->value, "true") == 0;
+		(void) pushJsonbValue(state, token, &scalar);
+	}
 	else if (!value->number)
 		push_string(state, token, value->value);
 	else
 	{
-		number.type = jbvNumeric;
-		number.val.numeric =
+		scalar.type = jbvNumeric;
+		scalar.val.numeric =
 			int64_to_numeric(strtoi64(value->value, NULL, 10));
-		(void) pushJsonbValue(state, token, &number);
+		(void) pushJsonbValue(state, token, &scalar);
 	}
 }
 

@@ -331,6 +331,25 @@ queue_next_later(Queue *queue, TimestampTz after)
 }
 
 bool
+queue_is_paused(Queue *queue)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1];
+	bool		paused;
+
+	SPI_connect();
+	values[0] = CStringGetTextDatum(queue->provider);
+	saved_plan_get(&plan, "SELECT 1 FROM provreq.paused_provider"
+				   " WHERE provider = $1", 1, types);
+	if (SPI_execute_plan(plan, values, NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read provreq.paused_provider");
+	paused = SPI_processed > 0;
+	SPI_finish();
+	return paused;
+}
+
+bool
 queue_prepared_exist(void)
 {
 	static SPIPlanPtr plan = NULL;

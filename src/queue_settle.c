@@ -24,6 +24,7 @@
 
 #include "queue.h"
 #include "saved_plan.h"
+#include "waiters.h"
 
 /* One array argument in the making. */
 typedef struct Column
@@ -147,7 +148,7 @@ run(SPIPlanPtr plan, Datum *values, const char *what)
 	"udf_string_5, udf_string_6, udf_string_7, udf_string_8, " \
 	"udf_float_1, udf_float_2, udf_float_3, udf_float_4, " \
 	"udf_date_1, udf_date_2, udf_date_3, udf_date_4, " \
-	"created_date, created_by_user, created_by_unit, updated_by_unit"
+	"created_date, created_by_user, created_by_unit"
 
 /* The rest, in the order of CLOSED_VALUES. */
 #define CLOSED_COLUMNS \
@@ -213,8 +214,8 @@ close_requests(QueueOutcome **outcomes, int n)
 				   ") INSERT INTO provreq.request_closed ("
 				   KEPT_COLUMNS ", " CLOSED_COLUMNS ")"
 				   " SELECT " KEPT_COLUMNS ", o_state, o_started, o_ended,"
-				   " o_sequence, o_attempt, o_request, o_response,"
-				   " o_data::jsonb, o_reference, o_error, o_error_text,"
+				   " o_sequence, o_attempt, COALESCE(o_request, request),"
+				   " o_response, o_data::jsonb, o_reference, o_error, o_error_text,"
 				   " o_provider_error, o_provider_error_text, o_ended,"
 				   " 'provreq_worker' FROM gone JOIN o ON o_number = number",
 				   6 + TEXT_COLUMNS, types);
@@ -323,6 +324,7 @@ keep_requests(QueueOutcome **outcomes, int n)
 				   " provider_error_code = o.provider_error,"
 				   " provider_error_description = o.provider_error_text,"
 				   " updated_date = o.ended, updated_by_user = 'provreq_worker',"
+				   " updated_by_unit = NULL,"
 				   " attempt_log = COALESCE(p.attempt_log, '[]')"
 				   " || pg_catalog.jsonb_build_object('attempt', o.attempt,"
 				   " 'sequence_number', o.sequence, 'started', o.started,"
@@ -352,6 +354,31 @@ forget_attempts(QueueOutcome **outcomes, int n)
 	saved_plan_get(&plan, "DELETE FROM provreq.attempt WHERE number = ANY ($1)",
 				   1, types);
 	run(plan, values, "forgetting attempts");
+}
+
+static void
+note_parts(QueueOutcome **outcomes, int n)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			types[2] = {INT8OID, TEXTOID};
+	Datum		values[2];
+
+	saved_plan_get(&plan, "UPDATE provreq.request_pending"
+				   " SET parts_done = $2::integer[],"
+				   " updated_date = pg_catalog.now(),"
+				   " updated_by_user = 'provreq_worker',"
+				   " updated_by_unit = NULL"
+				   " WHERE number = $1", 2, types);
+	for (int i = 0; i < n; i++)
+	{
+		char	   *parts = parts_literal(outcomes[i]);
+
+		if (parts == NULL)
+			continue;
+		values[0] = Int64GetDatum(outcomes[i]->number);
+		values[1] = CStringGetTextDatum(parts);
+		run(plan, values, "noting parts");
+	}
 }
 
 /* The unmasked text of a request whose table row shows a masked one. */
@@ -387,6 +414,12 @@ returns(QueueStep step)
 	return step == QUEUE_RETURN;
 }
 
+static bool
+notes(QueueStep step)
+{
+	return step == QUEUE_NOTE;
+}
+
 /* Settles those outcomes whose step belongs to one of the ways to go. */
 static void
 settle_those(QueueOutcome **outcomes, int n, bool (*belongs) (QueueStep),
@@ -409,8 +442,13 @@ queue_settle(Queue *queue, QueueOutcome **outcomes, int n)
 	settle_those(outcomes, n, closes, close_requests);
 	settle_those(outcomes, n, keeps, keep_requests);
 	settle_those(outcomes, n, returns, forget_attempts);
+	settle_those(outcomes, n, notes, note_parts);
 	for (int i = 0; i < n; i++)
+	{
 		if (outcomes[i]->secret_request && outcomes[i]->step != QUEUE_RETURN)
 			store_secret(outcomes[i]);
+		if (closes(outcomes[i]->step) || outcomes[i]->step == QUEUE_HOLD)
+			waiters_wake_at_commit(outcomes[i]->number);
+	}
 	SPI_finish();
 }

@@ -89,6 +89,8 @@ stop_now(Sender *sender, TimestampTz now)
 
 	if (!sender->stopping)
 		return false;
+	if (sender->gone)
+		return true;
 	if (sender->stop_at == 0)
 	{
 		sender->stop_at = TimestampTzPlusMilliseconds(now,
@@ -135,8 +137,8 @@ next_instant(Sender *sender, TimestampTz now)
 	if (sender->prepared)
 		next = sooner(next, sender->next_prepared_look);
 	schedule_counts(sender->schedule, &counts);
-	if (sender->breaker.open && counts.ready > 0 &&
-		sender->nsubmitted == 0 && sender->noutbox == 0)
+	if (sender->breaker.open && !sender->paused && sender->nsubmitted == 0 &&
+		(counts.ready > 0 || sender->noutbox > 0))
 		next = sooner(next, sender->breaker.next_probe);
 	return next;
 }
@@ -151,7 +153,7 @@ wait_time(Sender *sender)
 	long		timeout = -1;
 	long		answers = -1;
 
-	if (sender_has_work(sender, now) ||
+	if (sender->gone || sender_has_work(sender, now) ||
 		(is_drained(sender) && (sender->reload || leaving)))
 		return 0;
 	if (next != 0)
@@ -175,6 +177,9 @@ report_state(Sender *sender)
 				 sender->nsubmitted);
 	else if (sender->settings == NULL)
 		snprintf(state, sizeof(state), "settings are wrong, see the log; %u waiting",
+				 counts.in_memory);
+	else if (sender->paused)
+		snprintf(state, sizeof(state), "paused; %u waiting",
 				 counts.in_memory);
 	else if (sender->breaker.open)
 		snprintf(state, sizeof(state), "provider out of reach; %u waiting",
@@ -206,6 +211,8 @@ turn(Sender *sender)
 	}
 	if (sender_has_work(sender, GetCurrentTimestamp()))
 		sender_work(sender);
+	if (sender->paused)
+		sender_recall(sender, GetCurrentTimestamp());
 	if (!sender->stopping)
 		sender_submit(sender, GetCurrentTimestamp());
 	return true;
@@ -244,6 +251,7 @@ run(Sender *sender)
 			set = process_wait_set(link_socket(sender));
 		}
 		report_state(sender);
+		sender_publish(sender);
 		timeout = wait_time(sender);
 		if (timeout < 0 || timeout > LONG_WAIT)
 			pgstat_report_stat(true);
@@ -326,6 +334,7 @@ provreq_sender_main(Datum main_arg)
 		proc_exit(0);
 	}
 	process_name("provreq sender", sender->name);
+	sender->stats = stats_attach(serverid);
 	run(sender);
 	sender_drop_link(sender);
 	if (sender->deliberate)

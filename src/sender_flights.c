@@ -28,9 +28,8 @@ flight_tag(const Flight *flight, int part)
 	return ((uint64) flight->slot << 32) | (uint32) part;
 }
 
-/* Puts a flight among the landed, its slot free for another. */
-static void
-flight_landed(Sender *sender, Flight *flight)
+void
+sender_flight_landed(Sender *sender, Flight *flight)
 {
 	sender->flights[flight->slot] = NULL;
 	sender->free_slots[sender->nfree++] = flight->slot;
@@ -40,8 +39,8 @@ flight_landed(Sender *sender, Flight *flight)
 	sender->nlanded++;
 }
 
-static void
-leave_outbox(Sender *sender, Flight *flight)
+void
+sender_leave_outbox(Sender *sender, Flight *flight)
 {
 	dlist_delete(&flight->node);
 	sender->noutbox--;
@@ -52,9 +51,11 @@ static void
 submit_part(Sender *sender, Flight *flight, int part)
 {
 	const CasTransport *transport = sender->settings->adapter->transport;
+	MemoryContext old = MemoryContextSwitchTo(flight->batch->context);
 
 	transport->submit(sender->link, flight->parts[part].message,
 					  flight_tag(flight, part));
+	MemoryContextSwitchTo(old);
 	flight->parts[part].submitted = true;
 	flight->next_part++;
 	flight->nwaiting++;
@@ -80,11 +81,11 @@ sender_submit(Sender *sender, TimestampTz now)
 		}
 		if (flight_next_part(flight) >= 0)
 			continue;
-		leave_outbox(sender, flight);
+		sender_leave_outbox(sender, flight);
 		if (flight->nwaiting == 0)
 		{
 			flight_land(flight, sender->settings, now);
-			flight_landed(sender, flight);
+			sender_flight_landed(sender, flight);
 		}
 	}
 }
@@ -98,7 +99,7 @@ sender_recall(Sender *sender, TimestampTz now)
 		Flight	   *flight = dlist_head_element(Flight, node,
 												&sender->outbox);
 
-		leave_outbox(sender, flight);
+		sender_leave_outbox(sender, flight);
 		flight->next_part = flight->nparts;
 		if (flight->nwaiting > 0)
 			continue;			/* lands with its last answer */
@@ -106,7 +107,7 @@ sender_recall(Sender *sender, TimestampTz now)
 			flight_land(flight, sender->settings, now);
 		else
 			flight_recall(flight, now);
-		flight_landed(sender, flight);
+		sender_flight_landed(sender, flight);
 	}
 }
 
@@ -167,6 +168,11 @@ take_reply(Sender *sender, const CasReply *reply, TimestampTz now)
 	Flight	   *flight = slot < sender->nslots ? sender->flights[slot] : NULL;
 	CasOutcome	outcome;
 
+	if (reply->late)
+	{
+		sender_take_late(sender, reply, now);
+		return;
+	}
 	if (flight == NULL || part >= flight->nparts ||
 		!flight->parts[part].submitted || flight->parts[part].answered)
 	{
@@ -179,7 +185,7 @@ take_reply(Sender *sender, const CasReply *reply, TimestampTz now)
 	if (flight->nwaiting == 0 && flight_next_part(flight) < 0)
 	{
 		flight_land(flight, sender->settings, now);
-		flight_landed(sender, flight);
+		sender_flight_landed(sender, flight);
 	}
 	note_health(sender, &outcome, reply, now);
 }
@@ -222,7 +228,7 @@ sender_abandon(Sender *sender, TimestampTz now)
 				!flight->parts[part].answered)
 				decode_reply(sender, flight, part, &none);
 		flight_land(flight, sender->settings, now);
-		flight_landed(sender, flight);
+		sender_flight_landed(sender, flight);
 	}
 	sender->nsubmitted = 0;
 	sender->link = NULL;		/* closed with the settings' context */

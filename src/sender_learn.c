@@ -175,6 +175,7 @@ work_learn(Sender *sender, Work *work, TimestampTz now)
 	if (sender->feed)
 	{
 		sender->feed = false;
+		sender->paused = queue_is_paused(sender->queue);
 		queue_feed(sender->queue, offer, &offering);
 	}
 	if (sender_wants_later(sender, now))

@@ -13,6 +13,8 @@
 #include "provider.h"
 #include "queue.h"
 #include "schedule.h"
+#include "transport.h"
+#include "stats.h"
 
 typedef struct Sender
 {
@@ -32,6 +34,7 @@ typedef struct Sender
 	Queue	   *queue;
 	Schedule   *schedule;
 	Breaker		breaker;
+	SenderStats *stats;			/* what it tells of itself; or NULL */
 
 	/* Flights: a table by slot, and lists of those not in flight. */
 	Flight	  **flights;
@@ -49,8 +52,14 @@ typedef struct Sender
 	int			ndeferred;
 	TimestampTz next_deferred;	/* the earliest of those */
 
+	/* Late answers to requests that are not in flight now. */
+	MemoryContext late_context;
+	List	   *late;			/* of LateAnswer * */
+
 	/* What the next unit of work has to do. */
 	bool		feed;			/* look for new rows */
+	bool		paused;			/* by a person: nothing is taken or submitted;
+								 * read with each feed */
 	bool		withdrawn;		/* rows may have left the pending part */
 	bool		recovered;		/* unfinished attempts were dealt with */
 	bool		announced;		/* the supervisor knows that there are
@@ -72,6 +81,8 @@ typedef struct Sender
 
 	bool		stopping;
 	bool		deliberate;		/* stopping for good, not to be restarted */
+	bool		gone;			/* the table is: there is nothing to wait for
+								 * and nowhere to record it */
 	TimestampTz stop_at;		/* stopping: end of patience with the CAS */
 	TimestampTz leave_at;		/* stopping: end of all patience */
 } Sender;
@@ -109,6 +120,8 @@ typedef struct Work
 								 * until the commit */
 	Flight	  **locked;			/* not settled: their rows are locked */
 	int			nlocked;
+	List	   *late;			/* of QueueOutcome *, made of late answers */
+	List	   *numbers;		/* of NumberBlock *, reserved for links */
 } Work;
 
 /* What is to be told the schedule about a number that did not depart. */
@@ -133,6 +146,22 @@ extern void sender_recall(Sender *sender, TimestampTz now);
 extern void sender_move_bytes(Sender *sender);
 extern void sender_abandon(Sender *sender, TimestampTz now);
 
+/* Puts a flight among the landed, its slot free for another. */
+extern void sender_flight_landed(Sender *sender, Flight *flight);
+extern void sender_leave_outbox(Sender *sender, Flight *flight);
+
+/* sender_late.c: answers that come after their attempts ended. */
+extern void sender_take_late(Sender *sender, const CasReply *reply,
+							 TimestampTz now);
+extern void work_late(Sender *sender, Work *work, TimestampTz now);
+extern void work_late_done(Sender *sender, Work *work);
+extern void sender_drop_late(Sender *sender);
+
+/* sender_numbers.c: what links number their messages with. */
+extern bool sender_wants_numbers(const Sender *sender);
+extern void work_numbers(Sender *sender, Work *work);
+extern void work_numbers_done(Sender *sender, Work *work);
+
 /* sender_settings.c: follows server, mapping and profile. */
 extern void sender_reload(Sender *sender);
 extern void sender_drop_link(Sender *sender);
@@ -153,6 +182,11 @@ extern void work_take(Sender *sender, Work *work, TimestampTz now);
 extern void work_taken(Sender *sender, Work *work);
 extern void work_pass_over(Work *work, int64 number, PassedOver why,
 						   TimestampTz not_before);
+
+/* sender_stats.c: what it tells of itself. */
+extern void sender_count_outcome(Sender *sender, const QueueOutcome *outcome);
+extern void sender_count_attempts(Sender *sender, int n);
+extern void sender_publish(Sender *sender);
 
 /* sender_work.c: one unit of work, in one transaction. */
 extern bool sender_has_work(Sender *sender, TimestampTz now);

@@ -26,8 +26,10 @@ sender_wants_deferred(const Sender *sender, TimestampTz now)
 }
 
 static void
-choose(Work *work, Flight *flight)
+choose(Sender *sender, Work *work, Flight *flight)
 {
+	if (sender->settings && flight->encoded)
+		flight_describe(flight, sender->settings);
 	work->settled[work->noutcomes] = flight;
 	work->outcomes[work->noutcomes++] = &flight->outcome;
 }
@@ -42,7 +44,7 @@ choose_landed(Sender *sender, Work *work)
 	{
 		if (sender->settle_singly && work->noutcomes > 0)
 			return;
-		choose(work, dlist_container(Flight, node, iter.cur));
+		choose(sender, work, dlist_container(Flight, node, iter.cur));
 	}
 }
 
@@ -63,12 +65,12 @@ choose_deferred(Sender *sender, Work *work, TimestampTz now)
 		if (flight->settle_after > now)
 			continue;
 		if (flight->failures == 0)
-			choose(work, flight);
+			choose(sender, work, flight);
 		else if (failed == NULL)
 			failed = flight;
 	}
 	if (work->noutcomes == 0 && failed != NULL)
-		choose(work, failed);
+		choose(sender, work, failed);
 }
 
 static bool
@@ -105,7 +107,7 @@ drop_locked(Sender *sender, Work *work)
 			!numbers_have(lockable, numbers[i]))
 			work->locked[work->nlocked++] = flight;
 		else
-			choose(work, flight);
+			choose(sender, work, flight);
 	}
 }
 
@@ -152,6 +154,8 @@ schedule_settled(Schedule *schedule, const QueueOutcome *outcome)
 			break;
 		case QUEUE_RETURN:
 			schedule_return(schedule, outcome->number, 0);
+			break;
+		case QUEUE_NOTE:
 			break;
 	}
 }
@@ -213,6 +217,7 @@ work_settled(Sender *sender, Work *work)
 	for (int i = 0; i < work->noutcomes; i++)
 	{
 		schedule_settled(sender->schedule, work->outcomes[i]);
+		sender_count_outcome(sender, work->outcomes[i]);
 		report_held(sender, work->outcomes[i]);
 		if (work->settled[i] == NULL)
 			continue;

@@ -125,6 +125,8 @@ slot_allocate(Sender *sender)
 
 		sender->flights = repalloc(sender->flights,
 								   sizeof(Flight *) * nslots);
+		memset(sender->flights + sender->nslots, 0,
+			   sizeof(Flight *) * (nslots - sender->nslots));
 		sender->free_slots = repalloc(sender->free_slots,
 									  sizeof(uint32) * nslots);
 		for (uint32 i = sender->nslots; i < nslots; i++)
@@ -144,6 +146,7 @@ work_taken(Sender *sender, Work *work)
 		MemoryContextSetParent(work->batch->context, TopMemoryContext);
 	if (work->departing != NIL)
 		sender->announced = true;
+	sender_count_attempts(sender, list_length(work->departing));
 	foreach(lc, work->departing)
 	{
 		Flight	   *flight = lfirst(lc);

@@ -45,7 +45,8 @@ sender_room(Sender *sender, TimestampTz now)
 	const CasTransport *transport;
 	int			limit;
 
-	if (sender->link == NULL || sender->stopping || sender->reload)
+	if (sender->link == NULL || sender->stopping || sender->reload ||
+		sender->paused)
 		return 0;
 	transport = sender->settings->adapter->transport;
 	limit = breaker_limit(&sender->breaker, now) - sender->nsubmitted;
@@ -61,7 +62,7 @@ sender_take_room(Sender *sender, TimestampTz now)
 	if (sender->breaker.open)
 		return room > 0 && sender->noutbox == 0 ? 1 : 0;
 	if (room == 0 && (sender->link == NULL || sender->stopping ||
-					  sender->reload))
+					  sender->reload || sender->paused))
 		return 0;
 	room = Max(0, room + provreq_batch_size - sender->noutbox);
 	return Min(room, sender->take_singles > 0 ? 1 : provreq_batch_size);
@@ -96,6 +97,8 @@ sender_settle_time(const Sender *sender)
 static bool
 wants_settle(Sender *sender, TimestampTz now)
 {
+	if (sender->late != NIL)
+		return true;
 	return sender->nlanded > 0 &&
 		(sender->nlanded >= provreq_batch_size ||
 		 now >= sender_settle_time(sender));
@@ -118,6 +121,7 @@ wants_more(Sender *sender, TimestampTz now)
 		return false;
 	(void) schedule_next_time(sender->schedule, now);	/* lets time pass */
 	return sender->feed || sender->withdrawn ||
+		sender_wants_numbers(sender) ||
 		(sender->prepared && now >= sender->next_prepared_look) ||
 		wants_take(sender, now) || sender_wants_later(sender, now) ||
 		schedule_next_lookup(sender->schedule, now, &number) ||
@@ -156,6 +160,7 @@ work_in_transaction(Sender *sender, Work *work, MemoryContext context)
 	{
 		sender->stopping = true;
 		sender->deliberate = true;
+		sender->gone = true;
 	}
 	else if (work->kind == WORK_RECOVER)
 		work_recover(sender, work, now);
@@ -163,6 +168,10 @@ work_in_transaction(Sender *sender, Work *work, MemoryContext context)
 	{
 		if (work->kind != WORK_TAKE)
 			work_settle(sender, work);
+		if (work->kind == WORK_ALL || work->kind == WORK_SETTLE)
+			work_late(sender, work, now);
+		if (work->kind == WORK_ALL || work->kind == WORK_TAKE)
+			work_numbers(sender, work);
 		if (!sender->stopping && now >= sender->take_pause &&
 			(work->kind == WORK_ALL || work->kind == WORK_TAKE))
 		{
@@ -178,6 +187,8 @@ static void
 work_done(Sender *sender, Work *work)
 {
 	work_settled(sender, work);
+	work_late_done(sender, work);
+	work_numbers_done(sender, work);
 	work_taken(sender, work);
 	if (work->kind == WORK_RECOVER)
 	{
@@ -236,6 +247,7 @@ work_failed(Sender *sender, Work *work, const ErrorData *error)
 	bool		passing = is_passing(error);
 
 	sender->feed = sender->withdrawn = true;
+	sender_drop_late(sender);
 	if (work->ntaken > 0 || (!work->settling && !locked && !passing))
 		untake(sender, work, !locked && !passing, now);
 	if (locked && !sender->avoid_locked)

@@ -20,6 +20,9 @@ int			provreq_batch_size = 64;
 int			provreq_shutdown_grace = 5000;
 int			provreq_partitions_ahead = 3;
 bool		provreq_allow_unmapped_service = false;
+int			provreq_web_api_timeout = 10000;
+char	   *provreq_acting_user = NULL;
+char	   *provreq_acting_unit = NULL;
 
 static void
 settings_define_sender(void)
@@ -44,6 +47,34 @@ settings_define_sender(void)
 							"What is still unanswered then is in doubt.",
 							&provreq_shutdown_grace, 5000, 0, 600000,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+}
+
+/* Nobody can set the last two: PGC_INTERNAL. */
+static void
+settings_define_api(void)
+{
+	int			hidden = GUC_NO_SHOW_ALL | GUC_NO_RESET_ALL |
+	GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE;
+
+	DefineCustomIntVariable("provreq.web_api_timeout",
+							"How long provreq.web_api_sync() waits for the "
+							"outcome.",
+							"A request that is not finished then is answered "
+							"as it is, and goes on.",
+							&provreq_web_api_timeout, 10000, 0, 3600000,
+							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomStringVariable("provreq.acting_user",
+							   "The user of the session in use.",
+							   "Set by provreq.use_session() until the end of "
+							   "the transaction.",
+							   &provreq_acting_user, "",
+							   PGC_INTERNAL, hidden, NULL, NULL, NULL);
+	DefineCustomStringVariable("provreq.acting_unit",
+							   "The unit of the session in use.",
+							   "Set by provreq.use_session() until the end of "
+							   "the transaction.",
+							   &provreq_acting_unit, "",
+							   PGC_INTERNAL, hidden, NULL, NULL, NULL);
 }
 
 /* Called once, from _PG_init. */
@@ -71,5 +102,6 @@ settings_define(void)
 							 "most systems will refuse it.",
 							 &provreq_allow_unmapped_service, false,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
+	settings_define_api();
 	MarkGUCPrefixReserved("provreq");
 }

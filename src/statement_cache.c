@@ -40,6 +40,7 @@ typedef struct SnapshotKey
 
 static StatementCache *current = NULL;
 static SnapshotKey current_key;
+static bool locked = false;
 
 static void
 forget(void *unused)
@@ -100,12 +101,31 @@ statement_cache_begin(void)
 {
 	SnapshotKey key = active_snapshot_key();
 
+	if (locked)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("requests cannot be made while the directory is "
+						"being read"),
+				 errhint("A relation named to provreq.use_directory() must "
+						 "not call functions that make requests.")));
 	if (current != NULL && same_key(&key, &current_key) &&
 		(current->answers == NULL ||
 		 hash_get_num_entries(current->answers) < MAX_ANSWERS))
 		return;
 	start_anew();
 	current_key = key;
+}
+
+void
+statement_cache_lock(void)
+{
+	locked = true;
+}
+
+void
+statement_cache_unlock(void)
+{
+	locked = false;
 }
 
 StatementCache *

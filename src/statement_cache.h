@@ -26,6 +26,14 @@ typedef struct StatementCache
 extern void statement_cache_begin(void);
 
 /*
+ * Between lock and unlock statement_cache_begin raises an error: somebody
+ * else's SQL runs, and what is in use must stay.  To be unlocked also after
+ * an error.
+ */
+extern void statement_cache_lock(void);
+extern void statement_cache_unlock(void);
+
+/*
  * The cache.  Nothing in it moves or goes before the next
  * statement_cache_begin, which may be called by whatever SQL runs.
  */

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * supervisor.c
- *		The process that looks after one database: its senders and the
- *		partitions of its closed requests.
+ *		The process that looks after one database: its senders, its runner
+ *		and the partitions of its closed requests.
  *
  * It is woken by DDL on servers, mappings and profiles (watch.c), by a sender
  * that ended, and otherwise only when the next month comes near.
@@ -60,7 +60,7 @@ match_senders(Supervisor *supervisor)
 	{
 		Provider   *provider = lfirst(lc);
 
-		if (!provider->effective || provider->adapter->transport == NULL)
+		if (!provider->effective)
 			continue;
 		known = list_delete_oid(known, provider->serverid);
 		if (!wake_want(WORKER_SENDER, MyDatabaseId, provider->serverid))
@@ -104,6 +104,22 @@ say_copied(Supervisor *supervisor)
 			 errhint("If requests are to be sent from here and no longer from there, use provreq.adopt().")));
 }
 
+/* A runner is there while there is something for it to do. */
+static void
+match_runner(const Supervisor *supervisor)
+{
+	if (!supervisor->present || !supervisor->at_home ||
+		!ask("SELECT provreq.runs_wanted()"))
+		wake_stop(WORKER_RUNNER, MyDatabaseId, InvalidOid);
+	else if (!wake_want(WORKER_RUNNER, MyDatabaseId, InvalidOid))
+		ereport(WARNING,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("no room for the runner of database \"%s\"",
+						get_database_name(MyDatabaseId)),
+				 errhint("Set provreq.max_workers to more than %d.",
+						 provreq_max_workers)));
+}
+
 /* Looks at everything anew. */
 static void
 look(Supervisor *supervisor)
@@ -118,6 +134,7 @@ look(Supervisor *supervisor)
 		say_copied(supervisor);
 	}
 	match_senders(supervisor);
+	match_runner(supervisor);
 }
 
 /*
@@ -174,18 +191,30 @@ heed_wakeups(Supervisor *supervisor)
 	process_follow_configuration();
 }
 
-/* The extension is gone: leave when all senders have. */
+/* The extension is gone: leave when the senders and the runner have. */
 static bool
 may_leave(const Supervisor *supervisor)
 {
 	List	   *senders = wake_sender_oids(MyDatabaseId);
-	bool		alone = senders == NIL;
+	bool		alone = senders == NIL && !wake_runner_exists(MyDatabaseId);
 
 	list_free(senders);
 	return !supervisor->present && !supervisor->prepared && alone;
 }
 
-/* How long to wait, given what starting senders asked for. */
+/* Starts who is wanted; after how many ms to do so again, -1 = never. */
+static long
+start_children(void)
+{
+	long		senders = wake_start_wanted(WORKER_SENDER, MyDatabaseId);
+	long		runner = wake_start_wanted(WORKER_RUNNER, MyDatabaseId);
+
+	if (senders < 0 || runner < 0)
+		return Max(senders, runner);
+	return Min(senders, runner);
+}
+
+/* How long to wait, given what starting children asked for. */
 static long
 supervisor_timeout(const Supervisor *supervisor, long timeout, bool ok)
 {
@@ -235,7 +264,7 @@ provreq_supervisor_main(Datum main_arg)
 			break;
 		}
 		process_report(false, "looking after senders and partitions");
-		timeout = wake_start_wanted(WORKER_SENDER, MyDatabaseId);
+		timeout = start_children();
 		timeout = supervisor_timeout(&supervisor, timeout, ok);
 		(void) WaitEventSetWait(set, timeout, &event, 1, event_name);
 	}

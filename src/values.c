@@ -37,6 +37,7 @@ values_append(List *values, const char *name, const JsonbValue *scalar,
 	value->name = name;
 	value->secret = secret;
 	value->number = scalar->type == jbvNumeric;
+	value->boolean = scalar->type == jbvBool;
 	switch (scalar->type)
 	{
 		case jbvNumeric:

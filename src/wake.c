@@ -161,7 +161,7 @@ slot_wake_parent(const WakeSlot *slot)
 {
 	WakeSlot   *parent = &wake_shared->slots[0];
 
-	if (slot->kind == WORKER_SENDER)
+	if (slot->kind != WORKER_SUPERVISOR)
 		parent = wake_slot_find(WORKER_SUPERVISOR, slot->dbid, InvalidOid);
 	if (parent)
 		wake_slot_wake(parent, WAKE_RELOAD);
@@ -196,7 +196,7 @@ wake_one(const PendingWake *wake, uint32 more)
 	for (int i = 1; i < wake_shared->nslots; i++)
 	{
 		slot = &wake_shared->slots[i];
-		if (slot->state != WORKER_FREE && slot->kind == WORKER_SENDER &&
+		if (slot->state != WORKER_FREE && slot->kind == wake->kind &&
 			slot->dbid == MyDatabaseId &&
 			(wake->serverid == InvalidOid ||
 			 slot->serverid == wake->serverid))
@@ -279,6 +279,12 @@ void
 wake_launcher_at_commit(void)
 {
 	wake_at_commit(WORKER_LAUNCHER, InvalidOid, WAKE_RELOAD);
+}
+
+void
+wake_runner_at_commit(void)
+{
+	wake_at_commit(WORKER_RUNNER, InvalidOid, WAKE_WORK);
 }
 
 void

@@ -21,7 +21,8 @@ typedef enum WorkerKind
 {
 	WORKER_LAUNCHER,
 	WORKER_SUPERVISOR,
-	WORKER_SENDER
+	WORKER_SENDER,
+	WORKER_RUNNER
 } WorkerKind;
 
 /* A slot of the roster as its parent sees it. */
@@ -56,6 +57,9 @@ extern void wake_sender_at_commit(Oid serverid, uint32 bits);
 extern void wake_all_senders_at_commit(uint32 bits);
 extern void wake_supervisor_at_commit(void);
 extern void wake_launcher_at_commit(void);
+
+/* The same for this database's runner, if there is one. */
+extern void wake_runner_at_commit(void);
 
 /* ---- For the processes of the roster ---- */
 
@@ -92,6 +96,9 @@ extern long wake_start_wanted(WorkerKind kind, Oid dbid);
 
 /* Serverids (Oids) of the sender slots of a database, in any state. */
 extern List *wake_sender_oids(Oid dbid);
+
+/* True when the runner of a database has a slot, in any state. */
+extern bool wake_runner_exists(Oid dbid);
 
 /* Database Oids of the supervisor slots in any state. */
 extern List *wake_supervisor_databases(void);

@@ -4,10 +4,10 @@
  *		How parents keep the roster: who is wanted, starting, and stopping.
  *
  * The launcher is the parent of the supervisors, a supervisor that of the
- * senders of its database.  A slot is claimed under the lock before its
- * process is registered, with a new generation: a process that comes late,
- * after its parent has lost patience and claimed the slot again, does not
- * fit any more and leaves.
+ * senders and the runner of its database.  A slot is claimed under the lock
+ * before its process is registered, with a new generation: a process that
+ * comes late, after its parent has lost patience and claimed the slot again,
+ * does not fit any more and leaves.
  *
  *-------------------------------------------------------------------------
  */
@@ -81,11 +81,34 @@ wake_sender_oids(Oid dbid)
 	return roster_oids(WORKER_SENDER, dbid);
 }
 
+bool
+wake_runner_exists(Oid dbid)
+{
+	bool		found;
+
+	LWLockAcquire(wake_shared->lock, LW_SHARED);
+	found = wake_slot_find(WORKER_RUNNER, dbid, InvalidOid) != NULL;
+	LWLockRelease(wake_shared->lock);
+	return found;
+}
+
 List *
 wake_supervisor_databases(void)
 {
 	return roster_oids(WORKER_SUPERVISOR, InvalidOid);
 }
+
+/* What a child is called: the entry in pg_stat_activity and its function. */
+static const char *const child_types[] = {
+	[WORKER_SUPERVISOR] = "provreq supervisor",
+	[WORKER_SENDER] = "provreq sender",
+	[WORKER_RUNNER] = "provreq runner"
+};
+static const char *const child_functions[] = {
+	[WORKER_SUPERVISOR] = "provreq_supervisor_main",
+	[WORKER_SENDER] = "provreq_sender_main",
+	[WORKER_RUNNER] = "provreq_runner_main"
+};
 
 /* Registers the child of a slot; false when the server has no room. */
 static bool
@@ -99,19 +122,15 @@ child_register(int slot, WorkerKind kind, const WakeChild *child)
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
 	strlcpy(worker.bgw_library_name, "provreq", BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name,
-			kind == WORKER_SENDER ? "provreq_sender_main" :
-			"provreq_supervisor_main", BGW_MAXLEN);
-	strlcpy(worker.bgw_type,
-			kind == WORKER_SENDER ? "provreq sender" : "provreq supervisor",
-			BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, child_functions[kind], BGW_MAXLEN);
+	strlcpy(worker.bgw_type, child_types[kind], BGW_MAXLEN);
 	if (kind == WORKER_SENDER)
 		snprintf(worker.bgw_name, BGW_MAXLEN,
 				 "provreq sender for server %u in database %u",
 				 child->serverid, child->dbid);
 	else
-		snprintf(worker.bgw_name, BGW_MAXLEN,
-				 "provreq supervisor for database %u", child->dbid);
+		snprintf(worker.bgw_name, BGW_MAXLEN, "%s for database %u",
+				 child_types[kind], child->dbid);
 	worker.bgw_main_arg = Int32GetDatum(slot);
 	memcpy(worker.bgw_extra, child, sizeof(*child));
 	return RegisterDynamicBackgroundWorker(&worker, NULL);

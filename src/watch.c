@@ -127,6 +127,8 @@ watch(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 	if (classId == ForeignServerRelationId ||
 		classId == ExtensionRelationId)
 		wake_supervisor_at_commit();
+	if (classId == ForeignServerRelationId)
+		wake_runner_at_commit();
 	if (classId == DatabaseRelationId)
 		wake_launcher_at_commit();
 }

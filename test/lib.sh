@@ -28,12 +28,14 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# What a build and the tests need; STYLE_PACKAGES only the style tools.  The
-# server's own packages are added by their major version.
+# What a build and the tests need; STYLE_PACKAGES only the style tools and
+# FUZZ_PACKAGES only the fuzz targets.  The server's own packages are added by
+# their major version.
 BUILD_PACKAGES=(gcc libc6-dev make pkg-config perl libcurl4-openssl-dev
 	libxml2-dev libxml2-utils libmicrohttpd-dev libgnutls28-dev libipc-run-perl
 	openssl curl)
 STYLE_PACKAGES=(binutils clang clang-tidy pg-bsd-indent)
+FUZZ_PACKAGES=(clang libclang-rt-dev)
 
 WORK=
 STAGE=
@@ -226,7 +228,8 @@ copy_tree() {
 	TREE=$WORK/tree
 	mkdir "$TREE"
 	tar -C "$ROOT" -cf - --exclude=./.git --exclude='*.o' --exclude='*.bc' \
-		--exclude='*.so' --exclude='./test/*/build' . | tar -C "$TREE" -xf -
+		--exclude='*.so' --exclude='./test/*/build' \
+		--exclude='./test/simulator/*_simulator' . | tar -C "$TREE" -xf -
 	chown -R "$RUN_USER" "$TREE"
 }
 

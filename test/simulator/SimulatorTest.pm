@@ -110,7 +110,7 @@ sub ledger
 {
 	my ($sim) = @_;
 	my @names = qw(received answered connection sequence operation cards
-	  things fault outcome carried);
+	  things fault outcome carried source more);
 	control($sim, 'flush');
 	return map {
 		my @values = split(/\t/, $_, -1);

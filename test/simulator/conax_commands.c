@@ -5,10 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <signal.h>
-#include <string.h>
-#include <unistd.h>
-
+#include "command.h"
 #include "conax_commands.h"
 #include "conax_http.h"
 #include "conax_listen.h"
@@ -71,14 +68,6 @@ run_status(const char *nothing, Text *reply)
 }
 
 static void
-run_flush(const char *nothing, Text *reply)
-{
-	(void) nothing;
-	ledger_flush();
-	text_add(reply, "ok");
-}
-
-static void
 run_drop(const char *nothing, Text *reply)
 {
 	(void) nothing;
@@ -103,63 +92,31 @@ run_card(const char *id, Text *reply)
 	state_unlock();
 }
 
+/* All cards, each after a tab. */
 static void
-run_quit(const char *nothing, Text *reply)
+run_cards(const char *nothing, Text *reply)
 {
 	(void) nothing;
 	text_add(reply, "ok");
-	kill(getpid(), SIGTERM);
+	state_lock();
+	state_describe_cards(reply);
+	state_unlock();
 }
-
-typedef struct Command
-{
-	const char *words;
-	bool		takes_rest;		/* more words follow */
-	void		(*run) (const char *rest, Text *reply);
-} Command;
 
 static const Command commands[] = {
 	{"fault add", true, run_fault_add},
 	{"fault clear", false, run_fault_clear},
 	{"status", false, run_status},
-	{"flush", false, run_flush},
+	{"flush", false, command_flush},
 	{"drop", false, run_drop},
 	{"card", true, run_card},
-	{"quit", false, run_quit}
+	{"cards", false, run_cards},
+	{"quit", false, command_quit},
+	{NULL, false, NULL}
 };
-
-#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
-
-/* What follows the command's words, or NULL if it is another command. */
-static const char *
-match_command(const Command *command, const char *line)
-{
-	size_t		len = strlen(command->words);
-
-	if (strncmp(line, command->words, len) != 0)
-		return NULL;
-	if (!command->takes_rest)
-		return line[len] == '\0' ? "" : NULL;
-	return line[len] == ' ' ? line + len + 1 : NULL;
-}
 
 void
 command_run(char *line, Text *reply)
 {
-	size_t		i;
-
-	for (i = 0; i < COMMAND_COUNT; i++)
-	{
-		const char *rest = match_command(&commands[i], line);
-
-		if (rest != NULL)
-		{
-			commands[i].run(rest, reply);
-			return;
-		}
-	}
-	text_add(reply, "error no such command; there are");
-	for (i = 0; i < COMMAND_COUNT; i++)
-		text_addf(reply, "%s \"%s%s\"", i ? "," : "", commands[i].words,
-				  commands[i].takes_rest ? " ..." : "");
+	command_dispatch(commands, line, reply);
 }

@@ -226,7 +226,7 @@ static enum MHD_Result
 begin(struct MHD_Connection *connection, void **context)
 {
 	Exchange   *exchange = must_alloc(sizeof(Exchange));
-	FaultSubject nobody = {"", NULL, 0};
+	FaultSubject nobody = {.operation = ""};
 
 	*context = exchange;
 	exchange->connection = http_connection(connection);
@@ -250,7 +250,7 @@ decide(Exchange *exchange, struct MHD_Connection *connection,
 {
 	Reply	   *reply = &exchange->reply;
 	Message    *message = &exchange->message;
-	FaultSubject subject;
+	FaultSubject subject = {0};
 
 	exchange->received = now_us();
 	exchange->decided = true;

@@ -8,9 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "conax_commands.h"
 #include "conax_http.h"
@@ -20,14 +18,7 @@
 #include "control.h"
 #include "ledger.h"
 #include "park.h"
-
-/* Says what failed; always false. */
-static bool
-complain(const char *what, const char *detail)
-{
-	fprintf(stderr, "conax_simulator: could not %s: %s\n", what, detail);
-	return false;
-}
+#include "program.h"
 
 static bool
 start_parts(const Options *options)
@@ -46,29 +37,6 @@ start_parts(const Options *options)
 	if (!http_start(&options->http))
 		return complain("start the HTTP server",
 						"are certificate and key right?");
-	return true;
-}
-
-/* Tells the port to who waits for it. */
-static bool
-announce(const Options *options, int port)
-{
-	char		name[4096];
-	FILE	   *file;
-
-	printf("listening %d\n", port);
-	fflush(stdout);
-	if (options->port_file == NULL)
-		return true;
-
-	/* Renamed into place, so that nobody reads half of it. */
-	snprintf(name, sizeof(name), "%s.new", options->port_file);
-	file = fopen(name, "w");
-	if (file == NULL)
-		return complain("write the port file", strerror(errno));
-	fprintf(file, "%d\n", port);
-	if (fclose(file) != 0 || rename(name, options->port_file) != 0)
-		return complain("write the port file", strerror(errno));
 	return true;
 }
 
@@ -102,7 +70,7 @@ start(const Options *options)
 	if (options->control != NULL &&
 		!control_start(options->control, command_run))
 		return complain("open the control socket", strerror(errno));
-	return announce(options, port);
+	return announce(options->port_file, port);
 }
 
 static void
@@ -125,6 +93,7 @@ main(int argc, char **argv)
 	int			signal_number;
 	bool		started;
 
+	program_start("conax_simulator");
 	options_read(argc, argv, &options);
 
 	/* All threads inherit the mask, so that only sigwait gets the signals. */

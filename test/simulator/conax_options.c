@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "conax_options.h"
+#include "program.h"
+#include "text.h"
 
 enum
 {
@@ -96,42 +98,6 @@ static const char help[] =
 "                          repeatable\n"
 "  --seed N                of the faults' random numbers, default 1\n"
 "  --threads N             that serve connections, 1 to 16, default 1\n";
-
-static void
-fail(const char *what, const char *detail)
-{
-	fprintf(stderr, "conax_simulator: %s: %s\n", what, detail);
-	exit(2);
-}
-
-static long
-read_int(const char *value, long least, long most)
-{
-	char	   *end;
-	long		number = strtol(value, &end, 10);
-
-	if (end == value || *end != '\0' || number < least || number > most)
-		fail("not a number within its limits", value);
-	return number;
-}
-
-/* The whole text of a file, for good. */
-static const char *
-read_file(const char *path)
-{
-	FILE	   *file = fopen(path, "r");
-	Text		text = {0};
-	char		buffer[4096];
-	size_t		len;
-
-	if (file == NULL)
-		fail("could not open file", path);
-	text_add(&text, "");
-	while ((len = fread(buffer, 1, sizeof(buffer), file)) > 0)
-		text_add_bytes(&text, buffer, len);
-	fclose(file);
-	return text.data;
-}
 
 static const char *
 default_schema(void)

@@ -303,6 +303,20 @@ state_describe_card(const Card *card, Text *line)
 	text_addf(line, " last_text=%s", card->last_text ? card->last_text : "-");
 }
 
+void
+state_describe_cards(Text *line)
+{
+	size_t		i;
+
+	for (i = 0; i < cards.size; i++)
+	{
+		if (cards.entries[i].key == NULL)
+			continue;
+		text_add(line, "\t");
+		state_describe_card(cards.entries[i].value, line);
+	}
+}
+
 static void
 free_card(Card *card)
 {

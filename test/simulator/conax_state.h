@@ -80,6 +80,9 @@ extern void state_join_module(Pairing *pairing, Module *module);
 /* Everything about a card in one line of words. */
 extern void state_describe_card(const Card *card, Text *line);
 
+/* The same of all cards, each after a tab. */
+extern void state_describe_cards(Text *line);
+
 /* Frees everything. */
 extern void state_stop(void);
 

@@ -107,8 +107,12 @@ fault_matches_card(const Fault *fault, const FaultSubject *subject)
 static bool
 fault_matches(const Fault *fault, const FaultSubject *subject)
 {
-	if (fault->match_operation[0] != '\0' &&
-		fnmatch(fault->match_operation, subject->operation, 0) != 0)
+	if (fault->match_operation[0] == '\0')
+	{
+		if (subject->is_housekeeping)
+			return false;
+	}
+	else if (fnmatch(fault->match_operation, subject->operation, 0) != 0)
 		return false;
 	return fault_matches_card(fault, subject);
 }

@@ -13,7 +13,7 @@
 
 #include "text.h"
 
-/* In the order of the table in fault.c. */
+/* In the order of the table in fault_spec.c. */
 typedef enum FaultKind
 {
 	FAULT_NONE,
@@ -37,27 +37,57 @@ typedef enum FaultKind
 	FAULT_OVERSIZED,
 	FAULT_REFUSE,
 	FAULT_TLS_FAIL,
-	FAULT_TLS_WRONG_CERT
+	FAULT_TLS_WRONG_CERT,
+	FAULT_NO_ANSWER,
+	FAULT_LATE_ANSWER,
+	FAULT_NONSENSE,
+	FAULT_OUT_OF_ORDER,
+	FAULT_ONE_WRITE,
+	FAULT_BYTE_BY_BYTE,
+	FAULT_UNSOLICITED,
+	FAULT_WRONG_DIGEST,
+	FAULT_WRONG_SEQUENCE,
+	FAULT_WRONG_LENGTH,
+	FAULT_HELLO_CONNECTION,
+	FAULT_HELLO_CALL,
+	FAULT_CUT_RECEIVED,
+	FAULT_CUT_SENT
 } FaultKind;
+
+/* Whose faults they are: each simulator has its own kinds and keys. */
+typedef enum FaultDialect
+{
+	FAULT_CONAX,
+	FAULT_NAGRA,
+	FAULT_NDS
+} FaultDialect;
+
+#define FAULT_DIALECTS 3
 
 /* When it is decided whether a fault strikes. */
 typedef enum FaultStage
 {
 	FAULT_AT_CONNECT,			/* for each new connection */
+	FAULT_AT_HELLO,				/* for each right hello */
 	FAULT_AT_HEADERS,			/* for each message, before its body is read */
 	FAULT_AT_BODY				/* for each valid message, decoded */
 } FaultStage;
 
 #define FAULT_WORD 128
+#define FAULT_MAX_BATCH 1000
 
 typedef struct Fault
 {
 	FaultKind	kind;
-	char		code[FAULT_WORD];	/* reject: StatusCode; soap-fault: Client
-									 * or Server */
+	char		code[FAULT_WORD];	/* reject: what the CAS calls it;
+									 * soap-fault: Client or Server */
 	char		location[FAULT_WORD];	/* redirect */
-	int			status;			/* http-status, redirect */
-	size_t		size;			/* oversized: bytes */
+	int			status;			/* http-status, redirect, hello-*; -1: not
+								 * given */
+	size_t		size;			/* oversized and others: bytes; 0: not
+								 * given */
+	size_t		batch;			/* out-of-order, one-write: answers */
+	long long	after;			/* cut-*: bytes */
 	long long	delay;			/* microseconds before the answer */
 	bool		carries_out;	/* the message takes effect all the same */
 	char		match_operation[FAULT_WORD];	/* glob; "" = all */
@@ -73,6 +103,7 @@ typedef struct FaultSubject
 	const char *operation;
 	const char *const *cards;
 	size_t		card_count;
+	bool		is_housekeeping;	/* only faults with match-op= strike it */
 } FaultSubject;
 
 /* What strikes one connection or message. */
@@ -85,6 +116,9 @@ typedef struct FaultVerdict
 
 extern const char *fault_name(FaultKind kind);
 extern void fault_seed(unsigned long long seed);
+
+/* Says which simulator this is; without it, Conax. */
+extern void fault_speak(FaultDialect dialect);
 
 /*
  * Adds the fault that spec describes: "kind=reject code=SYSTEM_ERROR

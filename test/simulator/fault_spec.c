@@ -12,7 +12,7 @@
 
 #include "fault_spec.h"
 
-/* Which keys a kind takes, beside probability, count and skip. */
+/* Which keys a kind takes; 0: there is no such kind. */
 enum
 {
 	TAKES_DELAY = 1,
@@ -22,60 +22,112 @@ enum
 	TAKES_LOCATION = 16,
 	TAKES_SIZE = 32,
 	TAKES_MATCH = 64,
-	TAKES_CHANCE = 128			/* probability, count, skip */
+	TAKES_CHANCE = 128,			/* probability, count, skip */
+	TAKES_BATCH = 256,
+	TAKES_AFTER = 512,
+	TAKES_NOTHING = 1024		/* a kind without keys */
 };
 
-#define TAKES_MESSAGE (TAKES_DELAY | TAKES_CARRY | TAKES_MATCH | TAKES_CHANCE)
+#define TAKES_STRIKE (TAKES_MATCH | TAKES_CHANCE)
+#define TAKES_MESSAGE (TAKES_DELAY | TAKES_CARRY | TAKES_STRIKE)
 
 typedef struct FaultType
 {
 	const char *name;
 	FaultStage	stage;
 	bool		carries_out;	/* unless carry= says otherwise */
-	unsigned	takes;
+	unsigned	takes[FAULT_DIALECTS];	/* by FaultDialect */
 } FaultType;
 
+/* The keys of a kind that all simulators have, Conax alone, ... */
+#define ALL(keys) {keys, keys, keys}
+#define CONAX(keys) {keys, 0, 0}
+#define LINKS(keys) {0, keys, keys}
+#define NAGRA(keys) {0, keys, 0}
+#define NDS(keys) {0, 0, keys}
+#define EACH(conax, links) {conax, links, links}
+
 static const FaultType types[] = {
-	[FAULT_NONE] = {"none", FAULT_AT_BODY, true, 0},
+	[FAULT_NONE] = {"none", FAULT_AT_BODY, true, ALL(0)},
 	[FAULT_DELAY] = {"delay", FAULT_AT_BODY, true,
-	TAKES_DELAY | TAKES_MATCH | TAKES_CHANCE},
+	ALL(TAKES_DELAY | TAKES_STRIKE)},
 	[FAULT_REJECT] = {"reject", FAULT_AT_BODY, false,
-	TAKES_MESSAGE | TAKES_CODE},
+	ALL(TAKES_MESSAGE | TAKES_CODE)},
 	[FAULT_SOAP_FAULT] = {"soap-fault", FAULT_AT_BODY, false,
-	TAKES_MESSAGE | TAKES_CODE},
+	CONAX(TAKES_MESSAGE | TAKES_CODE)},
 	[FAULT_HTTP_STATUS] = {"http-status", FAULT_AT_BODY, false,
-	TAKES_MESSAGE | TAKES_STATUS},
+	CONAX(TAKES_MESSAGE | TAKES_STATUS)},
 	[FAULT_REDIRECT] = {"redirect", FAULT_AT_BODY, false,
-	TAKES_MESSAGE | TAKES_STATUS | TAKES_LOCATION},
+	CONAX(TAKES_MESSAGE | TAKES_STATUS | TAKES_LOCATION)},
 	[FAULT_HANG_BEFORE_BODY] = {"hang-before-body", FAULT_AT_HEADERS, false,
-	TAKES_CHANCE},
+	EACH(TAKES_CHANCE, TAKES_STRIKE)},
 	[FAULT_HANG_AFTER_BODY] = {"hang-after-body", FAULT_AT_BODY, false,
-	TAKES_MATCH | TAKES_CHANCE},
+	ALL(TAKES_STRIKE)},
 	[FAULT_CARRY_OUT_NO_ANSWER] = {"carry-out-no-answer", FAULT_AT_BODY, true,
-	TAKES_MATCH | TAKES_CHANCE},
+	ALL(TAKES_STRIKE)},
 	[FAULT_CLOSE_BEFORE_BODY] = {"close-before-body", FAULT_AT_HEADERS, false,
-	TAKES_CHANCE},
+	EACH(TAKES_CHANCE, TAKES_STRIKE)},
 	[FAULT_CLOSE_AFTER_BODY] = {"close-after-body", FAULT_AT_BODY, false,
-	TAKES_DELAY | TAKES_MATCH | TAKES_CHANCE},
+	ALL(TAKES_DELAY | TAKES_STRIKE)},
 	[FAULT_CARRY_OUT_CLOSE] = {"carry-out-close", FAULT_AT_BODY, true,
-	TAKES_DELAY | TAKES_MATCH | TAKES_CHANCE},
-	[FAULT_HALF_ANSWER] = {"half-answer", FAULT_AT_BODY, true, TAKES_MESSAGE},
-	[FAULT_TWO_ANSWERS] = {"two-answers", FAULT_AT_BODY, true, TAKES_MESSAGE},
+	ALL(TAKES_DELAY | TAKES_STRIKE)},
+	[FAULT_HALF_ANSWER] = {"half-answer", FAULT_AT_BODY, true,
+	EACH(TAKES_MESSAGE, TAKES_MESSAGE | TAKES_SIZE)},
+	[FAULT_TWO_ANSWERS] = {"two-answers", FAULT_AT_BODY, true,
+	ALL(TAKES_MESSAGE)},
 	[FAULT_OTHER_ANSWER] = {"other-answer", FAULT_AT_BODY, true,
-	TAKES_MESSAGE},
-	[FAULT_GARBAGE] = {"garbage", FAULT_AT_BODY, true, TAKES_MESSAGE},
+	ALL(TAKES_MESSAGE)},
+	[FAULT_GARBAGE] = {"garbage", FAULT_AT_BODY, true,
+	EACH(TAKES_MESSAGE, TAKES_MESSAGE | TAKES_SIZE)},
 	[FAULT_MALFORMED_XML] = {"malformed-xml", FAULT_AT_BODY, true,
-	TAKES_MESSAGE},
-	[FAULT_DOCTYPE] = {"doctype", FAULT_AT_BODY, true, TAKES_MESSAGE},
+	CONAX(TAKES_MESSAGE)},
+	[FAULT_DOCTYPE] = {"doctype", FAULT_AT_BODY, true, CONAX(TAKES_MESSAGE)},
 	[FAULT_OVERSIZED] = {"oversized", FAULT_AT_BODY, true,
-	TAKES_MESSAGE | TAKES_SIZE},
-	[FAULT_REFUSE] = {"refuse", FAULT_AT_CONNECT, false, 0},
-	[FAULT_TLS_FAIL] = {"tls-fail", FAULT_AT_CONNECT, false, TAKES_CHANCE},
+	ALL(TAKES_MESSAGE | TAKES_SIZE)},
+	[FAULT_REFUSE] = {"refuse", FAULT_AT_CONNECT, false, ALL(TAKES_NOTHING)},
+	[FAULT_TLS_FAIL] = {"tls-fail", FAULT_AT_CONNECT, false,
+	ALL(TAKES_CHANCE)},
 	[FAULT_TLS_WRONG_CERT] = {"tls-wrong-cert", FAULT_AT_CONNECT, false,
-	TAKES_CHANCE}
+	ALL(TAKES_CHANCE)},
+	[FAULT_NO_ANSWER] = {"no-answer", FAULT_AT_BODY, false,
+	LINKS(TAKES_CARRY | TAKES_STRIKE)},
+	[FAULT_LATE_ANSWER] = {"late-answer", FAULT_AT_BODY, true,
+	LINKS(TAKES_MESSAGE)},
+	[FAULT_NONSENSE] = {"nonsense", FAULT_AT_BODY, true,
+	LINKS(TAKES_MESSAGE)},
+	[FAULT_OUT_OF_ORDER] = {"out-of-order", FAULT_AT_BODY, true,
+	NAGRA(TAKES_MESSAGE | TAKES_BATCH)},
+	[FAULT_ONE_WRITE] = {"one-write", FAULT_AT_BODY, true,
+	NAGRA(TAKES_MESSAGE | TAKES_BATCH)},
+	[FAULT_BYTE_BY_BYTE] = {"byte-by-byte", FAULT_AT_BODY, true,
+	LINKS(TAKES_MESSAGE)},
+	[FAULT_UNSOLICITED] = {"unsolicited", FAULT_AT_BODY, true,
+	LINKS(TAKES_MESSAGE)},
+	[FAULT_WRONG_DIGEST] = {"wrong-digest", FAULT_AT_BODY, true,
+	NDS(TAKES_MESSAGE)},
+	[FAULT_WRONG_SEQUENCE] = {"wrong-sequence", FAULT_AT_BODY, true,
+	NDS(TAKES_MESSAGE)},
+	[FAULT_WRONG_LENGTH] = {"wrong-length", FAULT_AT_BODY, true,
+	LINKS(TAKES_MESSAGE)},
+	[FAULT_HELLO_CONNECTION] = {"hello-connection", FAULT_AT_HELLO, false,
+	NAGRA(TAKES_STATUS | TAKES_CHANCE)},
+	[FAULT_HELLO_CALL] = {"hello-call", FAULT_AT_HELLO, false,
+	NAGRA(TAKES_STATUS | TAKES_CHANCE)},
+	[FAULT_CUT_RECEIVED] = {"cut-received", FAULT_AT_CONNECT, true,
+	LINKS(TAKES_AFTER | TAKES_CHANCE)},
+	[FAULT_CUT_SENT] = {"cut-sent", FAULT_AT_CONNECT, true,
+	LINKS(TAKES_AFTER | TAKES_CHANCE)}
 };
 
 #define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
+
+static FaultDialect spoken = FAULT_CONAX;
+
+void
+fault_speak(FaultDialect dialect)
+{
+	spoken = dialect;
+}
 
 const char *
 fault_name(FaultKind kind)
@@ -96,7 +148,7 @@ read_kind(const char *value, Fault *fault, Text *error)
 
 	for (i = FAULT_NONE + 1; i < TYPE_COUNT; i++)
 	{
-		if (strcmp(types[i].name, value) == 0)
+		if (strcmp(types[i].name, value) == 0 && types[i].takes[spoken] != 0)
 		{
 			fault->kind = (FaultKind) i;
 			fault->carries_out = types[i].carries_out;
@@ -105,7 +157,10 @@ read_kind(const char *value, Fault *fault, Text *error)
 	}
 	text_addf(error, "no fault of kind \"%s\"; there are", value);
 	for (i = FAULT_NONE + 1; i < TYPE_COUNT; i++)
-		text_addf(error, " %s", types[i].name);
+	{
+		if (types[i].takes[spoken] != 0)
+			text_addf(error, " %s", types[i].name);
+	}
 	return false;
 }
 
@@ -161,6 +216,24 @@ read_carry(const char *value, Fault *fault)
 	return fault->carries_out || strcmp(value, "no") == 0;
 }
 
+/* An HTTP status, or the byte of a hello. */
+static bool
+read_status(double number, Fault *fault)
+{
+	fault->status = (int) number;
+	if (fault->kind == FAULT_HELLO_CONNECTION ||
+		fault->kind == FAULT_HELLO_CALL)
+		return number <= 255;
+	return number >= 200 && number <= 599;
+}
+
+static bool
+read_batch(double number, Fault *fault)
+{
+	fault->batch = (size_t) number;
+	return number >= 2 && number <= FAULT_MAX_BATCH;
+}
+
 /* The keys whose value is a number. */
 static bool
 read_numeric(const char *key, const char *value, Fault *fault)
@@ -189,11 +262,12 @@ read_numeric(const char *key, const char *value, Fault *fault)
 		fault->count = (long) number;
 	else if (strcmp(key, "skip") == 0)
 		fault->skip = (long) number;
+	else if (strcmp(key, "after") == 0)
+		fault->after = (long long) number;
+	else if (strcmp(key, "batch") == 0)
+		return read_batch(number, fault);
 	else
-	{
-		fault->status = (int) number;
-		return number >= 200 && number <= 599;
-	}
+		return read_status(number, fault);
 	return true;
 }
 
@@ -208,6 +282,8 @@ static const Key keys[] = {
 	{"status", TAKES_STATUS},
 	{"location", TAKES_LOCATION},
 	{"size", TAKES_SIZE},
+	{"batch", TAKES_BATCH},
+	{"after", TAKES_AFTER},
 	{"delay", TAKES_DELAY},
 	{"carry", TAKES_CARRY},
 	{"match-op", TAKES_MATCH},
@@ -227,14 +303,14 @@ check_key(const char *name, const Fault *fault, Text *error)
 	for (key = keys; key->name != NULL; key++)
 	{
 		if (strcmp(key->name, name) == 0 &&
-			(types[fault->kind].takes & key->taken_by) != 0)
+			(types[fault->kind].takes[spoken] & key->taken_by) != 0)
 			return true;
 	}
 	text_addf(error, "a fault of kind %s takes no \"%s\"; it takes",
 			  types[fault->kind].name, name);
 	for (key = keys; key->name != NULL; key++)
 	{
-		if ((types[fault->kind].takes & key->taken_by) != 0)
+		if ((types[fault->kind].takes[spoken] & key->taken_by) != 0)
 			text_addf(error, " %s", key->name);
 	}
 	return false;
@@ -264,34 +340,84 @@ read_key(const char *key, const char *value, Fault *fault, Text *error)
 	return good;
 }
 
+typedef struct CodeForm
+{
+	const char *example;		/* and what reject gives by default */
+	const char *first;			/* characters that it begins with */
+	const char *rest;
+	size_t		len;			/* 0: any */
+} CodeForm;
+
+#define CAPITALS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+static const CodeForm code_forms[FAULT_DIALECTS] = {
+	[FAULT_CONAX] = {"SYSTEM_ERROR", CAPITALS, CAPITALS "0123456789_", 0},
+	[FAULT_NAGRA] = {"00FF", "0123456789ABCDEF", "0123456789ABCDEF", 4},
+	[FAULT_NDS] = {"E009", CAPITALS, CAPITALS "0123456789", 4}
+};
+
 static bool
 is_status_code(const char *s)
 {
-	return *s >= 'A' && *s <= 'Z' &&
-		strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == strlen(s);
+	const CodeForm *form = &code_forms[spoken];
+
+	return strchr(form->first, s[0]) != NULL &&
+		strspn(s, form->rest) == strlen(s) &&
+		(form->len == 0 || strlen(s) == form->len);
+}
+
+static int
+default_status(FaultKind kind)
+{
+	switch (kind)
+	{
+		case FAULT_REDIRECT:
+			return 302;
+		case FAULT_HELLO_CONNECTION:
+			return 0;
+		case FAULT_HELLO_CALL:
+			return 3;
+		default:
+			return 503;
+	}
+}
+
+static void
+fill_in(Fault *fault)
+{
+	if (fault->code[0] == '\0')
+		strcpy(fault->code, fault->kind == FAULT_REJECT ?
+			   code_forms[spoken].example : "Server");
+	if (fault->location[0] == '\0')
+		strcpy(fault->location, "/elsewhere");
+	if (fault->status < 0)
+		fault->status = default_status(fault->kind);
+	if (fault->size == 0 && fault->kind == FAULT_OVERSIZED)
+		fault->size = 16 * 1024 * 1024;
+	if (fault->batch == 0)
+		fault->batch = 2;
 }
 
 /* Fills in what was not given, and checks what depends on the kind. */
 static bool
 complete(Fault *fault, Text *error)
 {
-	if (fault->code[0] == '\0')
-		strcpy(fault->code,
-			   fault->kind == FAULT_REJECT ? "SYSTEM_ERROR" : "Server");
-	if (fault->location[0] == '\0')
-		strcpy(fault->location, "/elsewhere");
-	if (fault->status == 0)
-		fault->status = fault->kind == FAULT_REDIRECT ? 302 : 503;
-	if (fault->size == 0)
-		fault->size = 16 * 1024 * 1024;
+	fill_in(fault);
 	if (fault->kind == FAULT_REJECT && !is_status_code(fault->code))
-		text_add(error, "code has to be like SYSTEM_ERROR");
+		text_addf(error, "code has to be like %s",
+				  code_forms[spoken].example);
 	else if (fault->kind == FAULT_SOAP_FAULT &&
 			 strcmp(fault->code, "Client") != 0 &&
 			 strcmp(fault->code, "Server") != 0)
 		text_add(error, "code has to be Client or Server");
-	else if (fault->kind == FAULT_DELAY && fault->delay == 0)
-		text_add(error, "a fault of kind delay needs delay=");
+	else if (fault->delay == 0 && (fault->kind == FAULT_DELAY ||
+								   fault->kind == FAULT_LATE_ANSWER))
+		text_addf(error, "a fault of kind %s needs delay=",
+				  types[fault->kind].name);
+	else if ((types[fault->kind].takes[spoken] & TAKES_AFTER) != 0 &&
+			 fault->after < 0)
+		text_addf(error, "a fault of kind %s needs after=",
+				  types[fault->kind].name);
 	else
 		return true;
 	return false;
@@ -330,6 +456,8 @@ fault_parse(const char *spec, Fault *fault, Text *error)
 	memset(fault, 0, sizeof(*fault));
 	fault->probability = 1.0;
 	fault->count = -1;
+	fault->status = -1;
+	fault->after = -1;
 	while (good && (pair = strtok_r(NULL, " ", &rest)) != NULL)
 		good = read_pair(pair, fault, error);
 	free(copy);

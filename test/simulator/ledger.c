@@ -110,7 +110,13 @@ ledger_add_line(const LedgerLine *line)
 	ledger_add_column(&pending, line->things);
 	ledger_add_column(&pending, line->fault);
 	ledger_add_column(&pending, line->outcome ? line->outcome : "none");
-	text_add(&pending, line->carried_out ? "\tyes\n" : "\tno\n");
+	ledger_add_column(&pending, line->carried_out ? "yes" : "no");
+	if (line->source != NULL)
+	{
+		ledger_add_column(&pending, line->source);
+		ledger_add_column(&pending, line->more);
+	}
+	text_add(&pending, "\n");
 }
 
 void

@@ -25,6 +25,9 @@ typedef struct LedgerLine
 	const char *fault;
 	const char *outcome;		/* NULL is written as "none" */
 	bool		carried_out;
+	const char *source;			/* of the link; NULL: there is no such column,
+								 * nor the next */
+	const char *more;
 } LedgerLine;
 
 typedef struct LedgerTotals

@@ -107,7 +107,7 @@ SELECT 'main_conax', 'ADD_SUBSCRIPTIONS', 'COMPLETED', ARRAY['x'],
 UPDATE provreq.wire_profile SET document =
 	jsonb_set(document, '{pin_digits}', '{"min": 4, "max": 6}');
 INSERT INTO provreq.wire_profile (name, kind, document)
-	SELECT 'dialect', kind, document FROM provreq.wire_profile;
+	SELECT 'dialect', kind, document FROM provreq.wire_profile WHERE name = 'conax_ws';
 EOQ
 
 is( $node->safe_psql('postgres',

@@ -1,8 +1,9 @@
 # Provreq.pm: what the TAP tests share.
 #
-# A server with the extension, the Conax simulator, a directory full of
-# subscriptions and cards, and the comparison of the simulator's ledger with
-# the request table by which loss, duplicates and order are proven.
+# A server with the extension, the simulators of the three systems, a
+# directory full of subscriptions and cards, and the comparison of a
+# simulator's ledger with the request table by which loss, duplicates and order
+# are proven.
 #
 #	my $node = provreq_node('main', conf => "provreq.batch_size = 8\n");
 #	my $cas = Provreq::Simulator->start(tls => 1);
@@ -152,10 +153,12 @@ sub sqlstate_is
 
 # Subscriptions S1..Sn, each with smartcard card1..cardn (CA ID 100000000001
 # and so on) and set-top box stb1..stbn (CA ID 900000000001 and so on), and
-# services P1..P10 (CA ID 1..10).
+# services P1..P10 (CA ID 1..10).  dbname; card_step: from one card's CA ID to
+# the next, 1; Nagravision, which takes ten of its twelve digits, needs 100.
 sub fill_directory
 {
 	my ($node, $n, %option) = @_;
+	my $step = $option{card_step} || 1;
 
 	$node->safe_psql($option{dbname} || 'postgres', <<"EOQ");
 INSERT INTO provreq.subscription (number)
@@ -167,7 +170,7 @@ INSERT INTO provreq.service_mapping (product_id, service_ca_id)
 INSERT INTO provreq.installed_item (serial_number, subscription_id,
 		classification, ca_id)
 	SELECT 'card' || substr(number, 2), id, 'SMARTCARD',
-		(100000000000 + substr(number, 2)::bigint)::text
+		(100000000000 + $step * substr(number, 2)::bigint)::text
 	FROM provreq.subscription
 	UNION ALL
 	SELECT 'stb' || substr(number, 2), id, 'STB',
@@ -188,23 +191,22 @@ sub create_provider
 	my $dbname = delete $option{dbname} || 'postgres';
 	my $wait = delete $option{wait} // 1;
 	my %server = (
-		url => $cas->url,
 		retry_delay => '50ms',
 		retry_delay_max => '200ms',
-		$cas->{tls}
-		? (ca_file => $cas->{tls}->{ca})
-		: (allow_plaintext => 'true'),
+		$cas->server_options,
 		%option);
 	my $options = join(', ',
 		map { "$_ '$server{$_}'" }
 		grep { defined $server{$_} } sort keys %server);
-	my $mapping = $cas->{user}
-	  ? "OPTIONS (username '$cas->{user}', password '$cas->{password}')"
+	my %user = $cas->mapping_options;
+	my $mapping = %user
+	  ? 'OPTIONS (' . join(', ', map { "$_ '$user{$_}'" } sort keys %user) . ')'
 	  : '';
+	my $wrapper = $cas->wrapper;
 
 	$node->safe_psql($dbname, <<"EOQ");
 BEGIN;
-CREATE SERVER $name FOREIGN DATA WRAPPER conax_web_services OPTIONS ($options);
+CREATE SERVER $name FOREIGN DATA WRAPPER $wrapper OPTIONS ($options);
 CREATE USER MAPPING FOR provreq_worker SERVER $name $mapping;
 COMMIT;
 EOQ
@@ -433,10 +435,17 @@ sub compare_order
 # nothing is.  dbname; provider: only its requests; pending: requests may be
 # pending still; order => 0: not created in one order, or resubmitted after
 # cancellation; resubmitted: numbers that a person resubmitted, so that they
-# may have been carried out twice, a reference to an array.
+# may have been carried out twice, a reference to an array.  For Nagravision and
+# NDS see compare_links() in ProvreqLinks.pm.
 sub compare_ledger_with_table
 {
 	my ($node, $cas, %option) = @_;
+
+	if ($cas->{kind} ne 'conax')
+	{
+		require ProvreqLinks;
+		return ProvreqLinks::compare_links($node, $cas, %option);
+	}
 	my $requests = read_requests($node, $option{dbname} || 'postgres',
 		$option{provider});
 	my @messages = $cas->ledger;
@@ -493,15 +502,49 @@ use PostgreSQL::Test::Utils;
 
 my %running;
 
-# Starts a Conax CAS.  tls => 1: with certificates of its own; client_ca: and
-# it asks for one of the client; user and password: HTTP Basic; port; fault:
-# faults from the start, a reference to an array; arguments: further ones.
+# By kind: the program, the wrapper of its servers, and what is usual for it.
+my %kinds = (
+	conax => {
+		program => 'conax_simulator',
+		wrapper => 'conax_web_services',
+		defaults => {}
+	},
+	nagravision => {
+		program => 'nagra_simulator',
+		wrapper => 'nagravision',
+		defaults => {
+			source_ids => [1001],
+			dest_id => '0009',
+			mop_ppid => '00007',
+			window => 16
+		}
+	},
+	nds => {
+		program => 'nds_simulator',
+		wrapper => 'nds',
+		defaults => {
+			from_id => '0A01',
+			to_id => '00C5',
+			digest => 'hmac-sha256',
+			key => 'not a real key'
+		}
+	});
+
+# Starts a CAS.  kind: conax (default), nagravision or nds.  tls => 1: with
+# certificates of its own; client_ca: and it asks for one of the client; port;
+# fault: faults from the start, a reference to an array; arguments: further
+# ones.  Conax: user and password, HTTP Basic.  Nagravision: source_ids, a
+# reference to an array; dest_id, mop_ppid; window, that must not be overrun.
+# NDS: from_id, to_id, digest, key.
 sub start
 {
 	my ($class, %option) = @_;
 	my $dir = PostgreSQL::Test::Utils::tempdir_short();
+	my $kind = $option{kind} || 'conax';
 	my $self = bless {
+		%{ $kinds{$kind}->{defaults} || croak "no CAS of kind $kind" },
 		%option,
+		kind => $kind,
 		dir => $dir,
 		control => "$dir/control",
 		ledger => "$dir/ledger"
@@ -534,6 +577,14 @@ sub arguments
 	  '--user' => $self->{user},
 	  '--password' => $self->{password}
 	  if $self->{user};
+	push @arguments, '--source-ids' => join(',', @{ $self->{source_ids} })
+	  if $self->{source_ids};
+	foreach my $name (qw(dest_id mop_ppid window from_id to_id digest key))
+	{
+		my $flag = $name =~ tr/_/-/r;
+
+		push @arguments, "--$flag" => $self->{$name} if defined $self->{$name};
+	}
 	push @arguments, map { ('--fault' => $_) } @{ $self->{fault} || [] };
 	return (@arguments, @{ $self->{arguments} || [] });
 }
@@ -542,7 +593,7 @@ sub launch
 {
 	my ($self) = @_;
 	my $program = File::Spec->rel2abs(
-		dirname(__FILE__) . '/../simulator/conax_simulator');
+		dirname(__FILE__) . "/../simulator/$kinds{ $self->{kind} }->{program}");
 
 	croak "no simulator: run \"make -C test/simulator\"" unless -x $program;
 	unlink "$self->{dir}/port", $self->{control};
@@ -596,6 +647,56 @@ sub url
 	return ($self->{tls} ? 'https' : 'http') . "://127.0.0.1:$self->{port}";
 }
 
+# The options of a server that sends to it, and those of the user mapping.
+sub server_options
+{
+	my ($self) = @_;
+	my $tls = $self->{tls};
+
+	return (url => $self->url,
+		$tls ? (ca_file => $tls->{ca}) : (allow_plaintext => 'true'))
+	  if $self->{kind} eq 'conax';
+	return (
+		host => '127.0.0.1',
+		port => $self->{port},
+		$tls ? (tls => 'true', ca_file => $tls->{ca}) : (),
+		$self->{source_ids}
+		? (source_id => join(',', @{ $self->{source_ids} }))
+		: (),
+		map { defined $self->{$_} ? ($_ => $self->{$_}) : () }
+		  qw(dest_id mop_ppid window from_id to_id digest));
+}
+
+sub mapping_options
+{
+	my ($self) = @_;
+
+	return (username => $self->{user}, password => $self->{password})
+	  if $self->{user};
+	return (key => $self->{key})
+	  if defined $self->{key} && $self->{digest} ne 'none';
+	return;
+}
+
+# The foreign data wrapper of its servers.
+sub wrapper
+{
+	my ($self) = @_;
+
+	return $kinds{ $self->{kind} }->{wrapper};
+}
+
+# A card as this CAS calls it, and the ledger: Nagravision takes the first ten
+# digits, NDS twelve.
+sub card_on_wire
+{
+	my ($self, $ca_id) = @_;
+
+	return sprintf '%010s', substr($ca_id, 0, 10)
+	  if $self->{kind} eq 'nagravision';
+	return $self->{kind} eq 'nds' ? sprintf('%012s', $ca_id) : $ca_id;
+}
+
 # Gives a command to the control socket and returns what follows the "ok".
 sub control
 {
@@ -639,7 +740,18 @@ sub card
 {
 	my ($self, $ca_id) = @_;
 
+	$ca_id = $self->card_on_wire($ca_id);
 	return { map { split /=/, $_, 2 } split / /, $self->control("card $ca_id") };
+}
+
+# All cards that something was done to, each as above, by card.
+sub cards
+{
+	my ($self) = @_;
+	my (undef, @cards) = split /\t/, $self->control('cards'), -1;
+
+	@cards = map { +{ map { split /=/, $_, 2 } split / / } } @cards;
+	return { map { $_->{card} => $_ } @cards };
 }
 
 # The messages that were received, in that order, each a hash; their number
@@ -648,7 +760,7 @@ sub ledger
 {
 	my ($self) = @_;
 	my @names = qw(received answered connection sequence operation cards things
-	  fault outcome carried_out);
+	  fault outcome carried_out source more);
 	my @messages;
 
 	$self->control('flush') if $self->{pid};
@@ -666,7 +778,7 @@ sub ledger
 	return @messages;
 }
 
-# The messages of one request.
+# The messages of one request of Conax, whose messages have its number.
 sub messages
 {
 	my ($self, $number) = @_;

@@ -133,7 +133,7 @@ full_request(const CasOperation *operation)
 
 	for (const CasParameter *p = operation->parameters; p->name; p++)
 	{
-		const char *name = conax_stored_name(p);
+		const char *name = cas_stored_name(p);
 
 		for (int i = 0; name && i < lengthof(values); i++)
 			if (strcmp(values[i][0], name) == 0)
@@ -161,8 +161,8 @@ bare_request(const CasOperation *operation)
 		{
 			CasValue   *value = lfirst(lc);
 
-			if (conax_stored_name(p) == NULL ||
-				strcmp(value->name, conax_stored_name(p)) != 0)
+			if (cas_stored_name(p) == NULL ||
+				strcmp(value->name, cas_stored_name(p)) != 0)
 				kept = lappend(kept, value);
 		}
 		request->values = kept;

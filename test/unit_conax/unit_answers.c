@@ -20,7 +20,8 @@ static CasOutcome *
 decoded(const char *type, CasReplyStatus status, int code, const char *data,
 		Size len)
 {
-	CasReply	reply = {1, status, code, data, len, NULL};
+	CasReply	reply = {.tag = 1,.status = status,.code = code,
+	.data = data,.len = len};
 	CasOutcome *outcome = palloc(sizeof(CasOutcome));
 
 	if (status != CAS_ANSWERED)

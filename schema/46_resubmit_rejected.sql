@@ -1,0 +1,162 @@
+/*
+ * New requests out of REJECTED ones.  A closed row never changes: what came
+ * of it stands here.
+ */
+CREATE TABLE provreq.resubmission (
+	original bigint PRIMARY KEY,
+	number bigint NOT NULL UNIQUE,
+	first bigint NOT NULL,
+	intervention bigint NOT NULL
+);
+COMMENT ON TABLE provreq.resubmission IS 'Which request was made out of which REJECTED one by provreq.resubmit_rejected(): append-only, dumped with the database.';
+COMMENT ON COLUMN provreq.resubmission.original IS 'Number of the REJECTED request.';
+COMMENT ON COLUMN provreq.resubmission.number IS 'Number of the request that was made out of it.';
+COMMENT ON COLUMN provreq.resubmission.first IS 'Where the original is itself a resubmission, the number of the first of all, else the original''s.';
+COMMENT ON COLUMN provreq.resubmission.intervention IS 'provreq.intervention.id of the call: who, when and why.';
+SELECT pg_catalog.pg_extension_config_dump('provreq.resubmission', '');
+CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON provreq.resubmission
+	FOR EACH ROW EXECUTE FUNCTION provreq.refuse_intervention_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON provreq.resubmission
+	FOR EACH STATEMENT EXECUTE FUNCTION provreq.refuse_intervention_change();
+
+CREATE FUNCTION provreq.check_resubmit_rejected(provider text, since timestamptz,
+	despite_later boolean) RETURNS void
+	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF provider IS NULL OR since IS NULL OR despite_later IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'null_value_not_allowed',
+			MESSAGE = 'parameters "provider", "since" and "despite_later" must not be null';
+	END IF;
+	IF NOT provreq.is_effective(provider) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('provider "%s" is not effective', provider),
+			HINT = format('Use ALTER SERVER %I OPTIONS (SET state ''effective'').', provider);
+	END IF;
+	IF current_setting('transaction_isolation') <> 'read committed' THEN
+		/* an older snapshot would not show what was resubmitted meanwhile */
+		RAISE EXCEPTION USING
+			ERRCODE = 'active_sql_transaction',
+			MESSAGE = format('cannot resubmit requests in a transaction of isolation level %s',
+				current_setting('transaction_isolation')),
+			HINT = 'Use a transaction of isolation level READ COMMITTED.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION provreq.check_resubmit_rejected(text, timestamptz, boolean) IS
+'Raises an error unless provreq.resubmit_rejected() can be called so.';
+
+/*
+ * "place" is where a request stands in the order of its cards: a resubmission
+ * stands where its original did.
+ */
+CREATE FUNCTION provreq.make_resubmissions(provider text, since timestamptz,
+	error_code text, despite_later boolean, intervention bigint)
+	RETURNS TABLE (original bigint, number bigint, refusal text)
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_custom_plan
+AS $$
+	WITH rejected AS MATERIALIZED (
+		SELECT c.*, coalesce(x.first, c.number) AS place, s.parameters AS secret
+		FROM provreq.request_closed c
+		LEFT JOIN provreq.resubmission x ON x.number = c.number
+		LEFT JOIN provreq.request_secret s ON s.number = c.number
+		WHERE c.life_cycle_state = 'REJECTED' AND c.provider = $1 AND c.closed_date >= $2
+		AND (c.error_code = $3 OR $3 IS NULL AND c.error_code IS DISTINCT FROM 'CANCELLED')
+		AND NOT EXISTS (SELECT FROM provreq.resubmission y WHERE y.original = c.number)
+	), others AS (
+		SELECT o.number, coalesce(x.first, o.number) AS place, k.key
+		FROM (
+			SELECT c.number, c.ordering_keys FROM provreq.request_closed c
+			WHERE c.life_cycle_state = 'COMPLETED' AND c.provider = $1 AND c.closed_date >= $2
+			UNION ALL
+			SELECT p.number, p.ordering_keys FROM provreq.request_pending p
+			WHERE p.provider = $1
+		) AS o
+		LEFT JOIN provreq.resubmission x ON x.number = o.number
+		CROSS JOIN unnest(o.ordering_keys) AS k (key)
+	), later AS (
+		SELECT r.number, min(o.number) AS later
+		FROM rejected r CROSS JOIN unnest(r.ordering_keys) AS k (key)
+		JOIN others o ON o.key = k.key AND o.place > r.place
+		GROUP BY r.number
+	), judged AS MATERIALIZED (
+		SELECT r.*, CASE
+			WHEN l.later IS NOT NULL AND NOT $4 THEN
+				format('request %s of the same smartcard or STB came after it', l.later)
+			WHEN r.secret IS NULL AND EXISTS (SELECT FROM jsonb_each(r.parameters) p
+					WHERE p.value = '"****"' AND p.key <> 'message') THEN
+				'its PIN is not stored any more'
+			END AS refusal
+		FROM rejected r LEFT JOIN later l ON l.number = r.number
+	), chosen AS MATERIALIZED (
+		SELECT j.*, nextval('provreq.request_number_seq') AS new_number
+		FROM (SELECT * FROM judged WHERE judged.refusal IS NULL ORDER BY place, number) AS j
+	), made AS (
+		INSERT INTO provreq.request_pending (number, provider, type, priority,
+			process_immediately, subscription_id, ordering_keys, parameters,
+			name, process_name, process_id,
+			udf_string_1, udf_string_2, udf_string_3, udf_string_4,
+			udf_string_5, udf_string_6, udf_string_7, udf_string_8,
+			udf_float_1, udf_float_2, udf_float_3, udf_float_4,
+			udf_date_1, udf_date_2, udf_date_3, udf_date_4,
+			created_by_user, updated_by_user)
+		SELECT c.new_number, c.provider, c.type, c.priority,
+			c.process_immediately, c.subscription_id, c.ordering_keys, c.parameters,
+			c.name, c.process_name, c.process_id,
+			c.udf_string_1, c.udf_string_2, c.udf_string_3, c.udf_string_4,
+			c.udf_string_5, c.udf_string_6, c.udf_string_7, c.udf_string_8,
+			c.udf_float_1, c.udf_float_2, c.udf_float_3, c.udf_float_4,
+			c.udf_date_1, c.udf_date_2, c.udf_date_3, c.udf_date_4,
+			provreq.caller(), provreq.caller()
+		FROM chosen c
+	), secrets AS (
+		INSERT INTO provreq.request_secret (number, parameters)
+		SELECT c.new_number, c.secret FROM chosen c WHERE c.secret IS NOT NULL
+	), noted AS (
+		INSERT INTO provreq.resubmission (original, number, first, intervention)
+		SELECT c.number, c.new_number, c.place, $5 FROM chosen c
+	)
+	SELECT c.number, c.new_number, NULL::text FROM chosen c
+	UNION ALL
+	SELECT j.number, NULL, j.refusal FROM judged j WHERE j.refusal IS NOT NULL
+	ORDER BY 1;
+$$;
+COMMENT ON FUNCTION provreq.make_resubmissions(text, timestamptz, text, boolean, bigint) IS
+'Makes new requests out of rejected ones; for resubmit_rejected().';
+
+CREATE FUNCTION provreq.resubmit_rejected(provider text, since timestamptz,
+	error_code text DEFAULT NULL, reason text DEFAULT NULL,
+	despite_later boolean DEFAULT false)
+	RETURNS TABLE (original bigint, number bigint, refusal text)
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	act CONSTANT bigint := nextval('provreq.intervention_id_seq');
+	made bigint;
+	refused bigint;
+BEGIN
+	PERFORM provreq.check_reason($4, false);
+	PERFORM provreq.check_resubmit_rejected($1, $2, $5);
+	/* one at a time, so that nothing is resubmitted twice */
+	PERFORM pg_advisory_xact_lock('provreq.resubmission'::regclass::oid::bigint);
+	RETURN QUERY SELECT * FROM provreq.make_resubmissions($1, $2, $3, $5, act);
+	GET DIAGNOSTICS refused = ROW_COUNT;
+	SELECT count(*) INTO made FROM provreq.resubmission r WHERE r.intervention = act;
+	INSERT INTO provreq.intervention (id, act, provider, reason, by_user, details)
+		VALUES (act, 'resubmit_rejected', $1, NULLIF($4, ''), provreq.caller(),
+			jsonb_build_object('since', $2, 'error_code', $3, 'despite_later', $5,
+				'resubmitted', made, 'refused', refused - made));
+END
+$$;
+COMMENT ON FUNCTION provreq.resubmit_rejected(text, timestamptz, text, text, boolean) IS
+'Makes new requests out of the REJECTED ones of a provider that were closed at "since" or later, in the order of their numbers, with the same parameters (a PIN too, as long as provreq.request_secret has it), priority and user-defined fields, due at once. error_code: only those; without one all but the CANCELLED. Returns each original with the number of the new request, or with the reason why there is none: a later request of the same smartcard or STB was carried out or is pending (unless despite_later), or its PIN is not stored any more. Those resubmitted before are left out. Where each comes from is in provreq.resubmission, the act in provreq.intervention. Errors: 42704 no such provider, 55000 provider not effective, 25001 isolation level other than READ COMMITTED, 22004, 22023.';
+
+REVOKE ALL ON provreq.resubmission FROM PUBLIC;
+REVOKE ALL ON FUNCTION provreq.resubmit_rejected(text, timestamptz, text, text, boolean) FROM PUBLIC;
+GRANT SELECT ON provreq.resubmission TO provreq_reader;
+GRANT EXECUTE ON FUNCTION provreq.resubmit_rejected(text, timestamptz, text, text, boolean)
+	TO provreq_operator;

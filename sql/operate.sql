@@ -1,0 +1,270 @@
+-- What people do to requests and providers, and what they look at.  The
+-- provider of these tests is paused from the beginning, so that nothing is
+-- ever in flight.
+SET client_min_messages = warning;
+SET timezone = 'UTC';
+CREATE SERVER regress_operate FOREIGN DATA WRAPPER conax_web_services
+	OPTIONS (url 'http://127.0.0.1:1', allow_plaintext 'true');
+CREATE USER MAPPING FOR provreq_worker SERVER regress_operate
+	OPTIONS (username 'crm', password 'not shown');
+-- cards that no other test has used
+INSERT INTO provreq.subscription (id, number) VALUES
+	('500000000000000000000000000000FF', 'S-operate');
+INSERT INTO provreq.installed_item (serial_number, subscription_id, classification, ca_id) VALUES
+	('operate-1', '500000000000000000000000000000FF', 'SMARTCARD', '000000009017'),
+	('operate-2', '500000000000000000000000000000FF', 'SMARTCARD', '000000009025');
+
+-- pause and resume
+SELECT outcome($$SELECT provreq.pause(NULL, 'why')$$);
+SELECT outcome($$SELECT provreq.pause('nowhere', 'why')$$) LIKE '42704: provider "nowhere" does not exist%' AS unknown;
+SELECT outcome($$SELECT provreq.pause('regress_operate', NULL)$$);
+SELECT outcome($$SELECT provreq.pause('regress_operate', '')$$);
+SELECT outcome($$SELECT provreq.pause('regress_operate', E'two\nlines')$$);
+SELECT outcome($$SELECT provreq.pause('regress_operate', repeat('x', 1000000))$$);
+SELECT outcome($$SELECT provreq.pause(repeat('x', 1000000), 'why')$$) LIKE '42704: %' AS unknown;
+SELECT outcome($$SELECT provreq.resume('regress_operate')$$);
+SELECT outcome($$SELECT provreq.resume(NULL)$$);
+SELECT outcome($$SELECT provreq.resume('nowhere')$$) LIKE '42704: %' AS unknown;
+SELECT provreq.pause('regress_operate', 'maintenance');
+SELECT regexp_replace(outcome($$SELECT provreq.pause('regress_operate', 'again')$$), 'since .*:', 'since ...:');
+SELECT provider, reason, by_user = current_user AS me FROM provreq.paused_provider
+	WHERE provider = 'regress_operate';
+SELECT provider, kind, state, paused, pause_reason, pending, oldest_pending_age
+	FROM provreq.provider_status WHERE provider = 'regress_operate';
+
+-- requests can still be made
+SELECT number AS base FROM provreq.conax_add_subscriptions('number=S-operate',
+	'code=SPORT', 'serial_number=operate-1', provider => 'regress_operate') \gset
+CREATE FUNCTION pg_temp.make(service text, card text, more timestamptz DEFAULT NULL, how text DEFAULT 'REGULAR')
+	RETURNS bigint LANGUAGE sql AS $$
+	SELECT number FROM provreq.conax_add_subscriptions('number=S-operate',
+		'code=' || service, 'serial_number=' || card, scheduled_date => more,
+		priority => how, provider => 'regress_operate')
+$$;
+SELECT pg_temp.make('FILM', 'operate-1') - :base AS number;
+SELECT pg_temp.make('FILM', 'operate-2', '2200-01-01') - :base AS number;
+SELECT pg_temp.make('FILM', 'operate-2', NULL, 'EXPRESS') - :base AS number;
+SELECT pg_temp.make('SPORT', 'operate-2') - :base AS number;
+
+-- the queue says what each waits for
+UPDATE provreq.request_pending SET hold_reason = 'in doubt: a test', attempts = 1,
+	attempt_log = '[{"attempt": 1, "sequence_number": 77, "started": "2026-01-02T03:04:05Z", "verdict": "UNKNOWN"}]'
+	WHERE number = :base + 4;
+SELECT pg_temp.make('FILM', 'operate-2') - :base AS number;
+INSERT INTO provreq.attempt (number, attempt, provider, incarnation, started_date)
+	VALUES (:base, 1, 'regress_operate', -1, '2026-01-01 00:00:00+00');
+SELECT number - :base AS number, priority, waits_for, blocked_by - :base AS blocked_by, hold_reason
+	FROM provreq.queue WHERE provider = 'regress_operate';
+SELECT number - :base AS number, waits_for FROM provreq.queue WHERE number = :base + 1;
+SELECT number - :base AS number, provider, type, attempt, started_date, age > interval '1 day' AS old, in_doubt
+	FROM provreq.in_flight WHERE provider = 'regress_operate';
+SELECT number - :base AS number, type, hold_reason, attempts, followers
+	FROM provreq.doubtful WHERE provider = 'regress_operate';
+SELECT pending, pending_immediate, pending_express, pending_regular, pending_scheduled, pending_held,
+	oldest_pending_age > interval '0' AS aged
+	FROM provreq.provider_status WHERE provider = 'regress_operate';
+
+-- nothing can be done while it is in flight
+SELECT outcome(format('SELECT provreq.cancel(%s, %L)', :base, 'why')) LIKE '55006: request % is in flight%' AS refused;
+SELECT outcome(format('SELECT provreq.resubmit(%s)', :base)) LIKE '55006: %' AS refused;
+SELECT outcome(format('SELECT provreq.release_doubtful(%s, %L, %L)', :base, 'resend', 'why')) LIKE '55006: %' AS refused;
+DELETE FROM provreq.attempt WHERE number = :base;
+
+-- cancel and resubmit
+SELECT outcome($$SELECT provreq.cancel(1, E'two\nlines')$$);
+SELECT outcome($$SELECT provreq.cancel(1, repeat('x', 1001))$$);
+SELECT outcome($$SELECT provreq.cancel(1, NULL)$$);
+SELECT outcome($$SELECT provreq.resubmit(1, E'two\nlines')$$);
+SELECT provreq.resubmit(:base, 'at once');
+SELECT provreq.cancel(:base, 'wrong card');
+SELECT replace(outcome(format('SELECT provreq.resubmit(%s)', :base)), (:base)::text, 'N');
+SELECT waits_for, blocked_by FROM provreq.queue WHERE number = :base + 1;
+
+-- decide what is in doubt
+SELECT outcome($$SELECT provreq.release_doubtful(NULL, 'resend', 'why')$$);
+SELECT outcome($$SELECT provreq.release_doubtful(1, NULL, 'why')$$);
+SELECT outcome($$SELECT provreq.release_doubtful(1, 'RESEND', 'why')$$);
+SELECT outcome($$SELECT provreq.release_doubtful(1, 'resend', NULL)$$);
+SELECT outcome($$SELECT provreq.release_doubtful(-1, 'resend', 'why')$$);
+SELECT replace(outcome(format('SELECT provreq.release_doubtful(%s, %L, %L)', :base, 'resend', 'why')), (:base)::text, 'N');
+SELECT replace(outcome(format('SELECT provreq.release_doubtful(%s, %L, %L)', :base + 1, 'resend', 'why')), (:base + 1)::text, 'N');
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT outcome(format('SELECT provreq.release_doubtful(%s, %L, %L)', :base + 4, 'resend', 'why'));
+ROLLBACK;
+SELECT provreq.release_doubtful(:base + 4, 'completed', 'seen on the screen');
+SELECT life_cycle_state, executed_date, sequence_number, attempts, error_code, hold_reason,
+	closed_date IS NOT NULL AS closed, jsonb_array_length(attempt_log) AS log,
+	attempt_log -> 1 ->> 'declared' AS declared, attempt_log -> 1 ->> 'was_held' AS was_held
+	FROM provreq.request WHERE number = :base + 4;
+UPDATE provreq.request_pending SET hold_reason = 'in doubt: a test' WHERE number IN (:base + 1, :base + 5);
+SELECT provreq.release_doubtful(:base + 1, 'rejected', 'nothing on the screen');
+SELECT provreq.release_doubtful(:base + 5, 'resend', 'try it');
+SELECT number - :base AS number, life_cycle_state, executed_date, error_code, error_description, hold_reason
+	FROM provreq.request WHERE number IN (:base + 1, :base + 5) ORDER BY number;
+
+-- all of it is on record, which nobody changes
+SELECT act, number - :base AS number, provider, reason, details, by_user = current_user AS me
+	FROM provreq.intervention WHERE provider = 'regress_operate' ORDER BY id;
+SET ROLE provreq_admin;
+SELECT outcome($$UPDATE provreq.intervention SET reason = 'x'$$);
+SELECT outcome($$INSERT INTO provreq.intervention (act, by_user) VALUES ('x', 'x')$$);
+RESET ROLE;
+CREATE ROLE regress_keeper;
+GRANT USAGE ON SCHEMA provreq TO regress_keeper;
+GRANT ALL ON provreq.intervention, provreq.resubmission TO regress_keeper;
+SET ROLE regress_keeper;
+SELECT outcome($$UPDATE provreq.intervention SET reason = 'x'$$);
+SELECT outcome($$DELETE FROM provreq.intervention$$);
+SELECT outcome($$TRUNCATE provreq.intervention$$);
+SELECT outcome($$TRUNCATE provreq.resubmission$$);
+RESET ROLE;
+DROP OWNED BY regress_keeper;
+DROP ROLE regress_keeper;
+
+-- waiting
+SELECT outcome($$SELECT provreq.wait_for(NULL)$$);
+SELECT outcome($$SELECT provreq.wait_for(1, NULL)$$);
+SELECT outcome($$SELECT provreq.wait_for(1, '-1 ms')$$);
+SELECT outcome($$SELECT provreq.wait_for(1, '25 days')$$);
+SELECT outcome($$SELECT provreq.wait_for(1, '178000000 years')$$);
+SELECT outcome($$SELECT provreq.wait_for(-1)$$);
+SELECT life_cycle_state FROM provreq.wait_for(:base, '0');
+SELECT life_cycle_state, hold_reason FROM provreq.wait_for(:base + 5, '0');
+SELECT life_cycle_state FROM provreq.wait_for(:base + 5, '20 ms');
+BEGIN;
+SELECT regexp_replace(outcome(format('SELECT provreq.wait_for(%s)', pg_temp.make('FILM', 'operate-2'))),
+	'request [0-9]+', 'request N');
+SAVEPOINT s;
+SELECT regexp_replace(outcome(format('SELECT provreq.wait_for(%s)', pg_temp.make('FILM', 'operate-2'))),
+	'request [0-9]+', 'request N');
+ROLLBACK;
+BEGIN;
+SELECT provreq.resubmit(:base + 5);
+SELECT outcome(format('SELECT provreq.wait_for(%s)', :base + 5)) LIKE '55000: %' AS refused;
+ROLLBACK;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT outcome(format('SELECT provreq.wait_for(%s)', :base));
+ROLLBACK;
+-- whatever the caller's search_path holds
+CREATE SCHEMA regress_trap;
+CREATE FUNCTION regress_trap.trap(bigint, bigint) RETURNS boolean LANGUAGE plpgsql AS
+	$$BEGIN RAISE EXCEPTION 'trapped'; END$$;
+CREATE OPERATOR regress_trap.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = regress_trap.trap);
+SET search_path = regress_trap, public, pg_catalog;
+SELECT life_cycle_state FROM provreq.wait_for(:base, '0');
+RESET search_path;
+DROP SCHEMA regress_trap CASCADE;
+
+-- rejected requests again; these were closed by other means
+CREATE FUNCTION pg_temp.closed(state text, card text, error text, more jsonb DEFAULT '{}', closed timestamptz DEFAULT '2126-02-02')
+	RETURNS bigint LANGUAGE sql AS $$
+	INSERT INTO provreq.request (provider, type, life_cycle_state, ordering_keys, parameters,
+		priority, closed_date, error_code, created_xid, udf_string_1, process_name, attempts)
+	VALUES ('regress_operate', 'ADD_SUBSCRIPTIONS', state, ARRAY['smartcard:' || card],
+		jsonb_build_object('smartcard_ca_id', card) || more, 'EXPRESS', closed, error, NULL, 'kept', 'TEST', 3)
+	RETURNING number
+$$;
+SELECT pg_temp.closed('REJECTED', 'A', 'RETRY_EXHAUSTED') AS old \gset
+SELECT pg_temp.closed('REJECTED', 'A', 'CLIENT_NOT_FOUND') - :old AS number;
+SELECT pg_temp.closed('REJECTED', 'B', 'RETRY_EXHAUSTED') - :old AS number;
+SELECT pg_temp.closed('COMPLETED', 'B', NULL) - :old AS number;
+SELECT pg_temp.closed('REJECTED', 'C', 'CANCELLED') - :old AS number;
+SELECT pg_temp.closed('REJECTED', 'D', 'RETRY_EXHAUSTED', '{"ca_pin": "****"}') - :old AS number;
+SELECT pg_temp.closed('REJECTED', 'E', 'RETRY_EXHAUSTED', '{"ca_pin": "****"}') - :old AS number;
+INSERT INTO provreq.request_secret (number, parameters) VALUES (:old + 6, '{"ca_pin": "1357"}');
+SELECT pg_temp.closed('REJECTED', 'F', 'RETRY_EXHAUSTED', '{}', '2126-01-01') - :old AS number;
+SELECT pg_temp.closed('REJECTED', 'G', 'RETRY_EXHAUSTED', '{"message": "****"}') - :old AS number;
+
+SELECT pg_temp.closed('REJECTED', 'H', 'CLIENT_NOT_FOUND') - :old AS number;
+SELECT pg_temp.closed('REJECTED', 'H', 'RETRY_EXHAUSTED') - :old AS number;
+
+SELECT outcome($$SELECT provreq.resubmit_rejected(NULL, now())$$);
+SELECT outcome($$SELECT provreq.resubmit_rejected('regress_operate', NULL)$$);
+SELECT outcome($$SELECT provreq.resubmit_rejected('nowhere', now())$$) LIKE '42704: %' AS unknown;
+SELECT outcome($$SELECT provreq.resubmit_rejected('regress_operate', now(), NULL, E'\x01')$$);
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT outcome($$SELECT provreq.resubmit_rejected('regress_operate', now())$$);
+ROLLBACK;
+ALTER SERVER regress_operate OPTIONS (ADD state 'not_effective');
+SELECT outcome($$SELECT provreq.resubmit_rejected('regress_operate', now())$$);
+ALTER SERVER regress_operate OPTIONS (DROP state);
+
+-- none
+SELECT * FROM provreq.resubmit_rejected('regress_operate', '2200-01-01');
+SELECT * FROM provreq.resubmit_rejected('regress_operate', '2126-02-01', 'NO_SUCH_CODE');
+-- one code, then the rest: what comes before one that is under way is too late, what comes after it is not
+SELECT original - :old AS original, number IS NOT NULL AS made, refusal
+	FROM provreq.resubmit_rejected('regress_operate', '2126-02-01', 'CLIENT_NOT_FOUND', 'found by now');
+SELECT original - :old AS original, number IS NOT NULL AS made, regexp_replace(refusal, '[0-9]+', 'N') AS refusal
+	FROM provreq.resubmit_rejected('regress_operate', '2126-02-01', reason => 'the outage is over');
+SELECT original - :old AS original, number IS NOT NULL AS made, regexp_replace(refusal, '[0-9]+', 'N') AS refusal
+	FROM provreq.resubmit_rejected('regress_operate', '2126-02-01');
+SELECT original - :old AS original, number IS NOT NULL AS made, refusal
+	FROM provreq.resubmit_rejected('regress_operate', '2126-02-01', despite_later => true);
+SELECT original - :old AS original, number IS NOT NULL AS made, refusal
+	FROM provreq.resubmit_rejected('regress_operate', '2126-02-01', 'CANCELLED');
+SELECT x.original - :old AS original, x.first - :old AS first, r.life_cycle_state, r.priority, r.parameters,
+	r.udf_string_1, r.process_name, r.attempts, r.error_code, r.scheduled_date = r.created_date AS due,
+	s.parameters AS secret
+	FROM provreq.resubmission x JOIN provreq.request r USING (number)
+	LEFT JOIN provreq.request_secret s USING (number) ORDER BY x.number;
+SELECT life_cycle_state, error_code FROM provreq.request WHERE number = :old;
+-- a resubmission of a resubmission keeps its place
+SELECT number AS again FROM provreq.resubmission WHERE original = :old + 6 \gset
+SELECT provreq.cancel(:again, 'a test');
+SELECT original = :again AS original, number > :again AS made, refusal
+	FROM provreq.resubmit_rejected('regress_operate', '2026-02-01', 'CANCELLED') WHERE original > :old + 10;
+SELECT first - :old AS first FROM provreq.resubmission WHERE original = :again;
+SELECT act, reason, details FROM provreq.intervention WHERE act = 'resubmit_rejected' AND provider = 'regress_operate' ORDER BY id;
+
+-- testing connections
+SELECT outcome($$SELECT provreq.test_connection(NULL)$$);
+SELECT outcome($$SELECT provreq.test_connection('nowhere')$$) LIKE '42704: %' AS unknown;
+SELECT step, ok, milliseconds >= 0 AS timed, detail LIKE '%not shown%' AS leaked
+	FROM provreq.test_connection('regress_operate');
+ALTER SERVER regress_operate OPTIONS (SET url 'http://no-such-host.invalid');
+SELECT step, ok FROM provreq.test_connection('regress_operate');
+
+-- who may
+SET ROLE provreq_reader;
+SELECT count(*) >= 0 AS seen FROM provreq.queue;
+SELECT count(*) >= 0 AS seen FROM provreq.in_flight;
+SELECT count(*) >= 0 AS seen FROM provreq.doubtful;
+SELECT count(*) >= 0 AS seen FROM provreq.provider_status;
+SELECT count(*) >= 0 AS seen FROM provreq.intervention;
+SELECT count(*) >= 0 AS seen FROM provreq.resubmission;
+SELECT life_cycle_state FROM provreq.wait_for(:base, '0');
+SELECT outcome($$SELECT provreq.pause('regress_operate', 'why')$$);
+SELECT outcome($$SELECT provreq.resume('regress_operate')$$);
+SELECT outcome($$SELECT provreq.test_connection('regress_operate')$$);
+SELECT outcome($$SELECT provreq.release_doubtful(1, 'resend', 'why')$$);
+SELECT outcome($$SELECT provreq.resubmit_rejected('regress_operate', now())$$);
+SELECT outcome($$SELECT provreq.record_intervention('x', 1, 'x', 'x')$$);
+RESET ROLE;
+SET ROLE provreq_operator;
+SELECT outcome($$SELECT provreq.declare_outcome(1, 'completed', 'x')$$);
+SELECT outcome($$SELECT provreq.make_resubmissions('regress_operate', now(), NULL, true, 1)$$);
+SELECT outcome($$SELECT provreq.send_again(1, 'x', 'x')$$);
+SELECT outcome($$DELETE FROM provreq.paused_provider$$);
+RESET ROLE;
+
+-- every column of a view, and every function, is explained
+SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+	WHERE c.relname IN ('queue', 'in_flight', 'doubtful', 'provider_status', 'provider_state',
+		'intervention', 'resubmission', 'paused_provider')
+	AND c.relnamespace = 'provreq'::regnamespace AND a.attnum > 0
+	AND col_description(c.oid, a.attnum) IS NULL;
+SELECT p.oid::regprocedure FROM pg_proc p
+	WHERE p.pronamespace = 'provreq'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL
+	AND p.proname IN ('wait_for', 'cancel', 'resubmit', 'release_doubtful', 'resubmit_rejected',
+		'pause', 'resume', 'test_connection', 'sender_statistics', 'predecessor', 'followers',
+		'record_intervention', 'check_reason', 'send_again', 'declare_outcome', 'make_resubmissions',
+		'check_resubmit_rejected', 'is_effective', 'pause_changed', 'refuse_intervention_change');
+
+UPDATE provreq.request_pending SET hold_reason = NULL WHERE provider = 'regress_operate';
+SELECT count(provreq.cancel(number, 'the test is over')) > 0 AS cancelled
+	FROM provreq.request_pending WHERE provider = 'regress_operate';
+SELECT provreq.resume('regress_operate', 'the test is over');
+DELETE FROM provreq.installed_item WHERE serial_number LIKE 'operate-%';
+DELETE FROM provreq.subscription WHERE number = 'S-operate';
+DROP SERVER regress_operate CASCADE;

@@ -1,0 +1,298 @@
+/*-------------------------------------------------------------------------
+ *
+ * adapter_framed_answer.c
+ *		What comes from a system with framed messages, and what it means.
+ *
+ * A frame is trusted when one of the profile's answers fits it to the last
+ * byte, lengths and digest among it.  Everything else is a protocol error:
+ * the link goes, and what was on it is in doubt.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <ctype.h>
+
+#include "adapter_framed.h"
+#include "mb/pg_wchar.h"
+#include "wire_text.h"
+
+/* Longest code and longest description that are kept, in bytes. */
+#define CODE_LIMIT 100
+#define DESCRIPTION_LIMIT 2000
+
+const char *
+framed_option(const CasSettings *settings, const char *name)
+{
+	for (int i = 0; settings->options[i].name; i++)
+		if (strcmp(settings->options[i].name, name) == 0)
+			return settings->values[i];
+	return NULL;
+}
+
+LayoutDigest
+framed_digest(const CasSettings *settings)
+{
+	LayoutDigest digest = {0};
+
+	digest.algorithm = framed_option(settings, "digest");
+	if (digest.algorithm == NULL)
+		digest.algorithm = "none";
+	digest.key = framed_option(settings, "key");
+	if (digest.key)
+		digest.key_len = strlen(digest.key);
+	return digest;
+}
+
+const FramedAnswer *
+framed_recognise(const CasSettings *settings, const char *data, Size len,
+				 List **fields, const char **failure)
+{
+	const FramedProfile *profile = settings->profile;
+	LayoutDigest digest = framed_digest(settings);
+	StringInfoData why;
+	ListCell   *lc;
+
+	initStringInfo(&why);
+	foreach(lc, profile->answers)
+	{
+		const FramedAnswer *answer = lfirst(lc);
+
+		*fields = NIL;
+		*failure = NULL;
+		if (layout_decode(answer->layout, &digest, data, len, fields,
+						  failure))
+			return answer;
+		appendStringInfo(&why, "%snot \"%s\": %s", why.len ? "; " : "",
+						 answer->name, *failure ? *failure : "no reason");
+	}
+	*failure = why.data;
+	return NULL;
+}
+
+char *
+framed_bytes_text(const CasSettings *settings, const char *data, Size len)
+{
+	const FramedProfile *profile = settings->profile;
+	const char *body = data;
+	Size		body_len = len;
+	StringInfoData hex;
+
+	if (len == 0)
+		return pstrdup("");
+	if (layout_frame_length(profile->frame, data, len, &body) == len)
+		body = layout_frame_body(profile->frame, data, len, &body_len);
+	else
+		body = data;
+	if (wire_text_is_plain(body, body_len))
+		return pnstrdup(body, body_len);
+	initStringInfo(&hex);
+	for (Size i = 0; i < len; i++)
+		appendStringInfo(&hex, "%02x", (unsigned char) data[i]);
+	return hex.data;
+}
+
+/* ------------------------------------------------------------------------
+ * Verdicts
+ * ------------------------------------------------------------------------
+ */
+
+/* A copy of at most limit bytes; NULL if there is nothing. */
+static const char *
+limited(const char *str, int limit)
+{
+	char	   *copy;
+	int			len;
+
+	if (str == NULL || *str == '\0')
+		return NULL;
+	copy = wire_text_from_utf8(str, strlen(str));
+	len = strlen(copy);
+	if (len > limit)
+		copy[pg_mbcliplen(copy, len, limit)] = '\0';
+	return copy;
+}
+
+/* The table has "*" for those that it lacks. */
+static const FramedCode *
+find_code(const List *codes, const char *code)
+{
+	const FramedCode *any = NULL;
+	ListCell   *lc;
+
+	foreach(lc, codes)
+	{
+		const FramedCode *entry = lfirst(lc);
+
+		if (code && strcmp(entry->code, code) == 0)
+			return entry;
+		if (any == NULL && strcmp(entry->code, "*") == 0)
+			any = entry;
+	}
+	Assert(any != NULL);
+	return any;
+}
+
+static void
+complain(CasOutcome *outcome, const FramedCode *meaning, const char *code,
+		 const char *said)
+{
+	const char *words = limited(said, DESCRIPTION_LIMIT);
+
+	outcome->error_code = outcome->provider_error_code =
+		limited(code, CODE_LIMIT);
+	outcome->provider_error_description = words;
+	if (words == NULL && meaning)
+		words = meaning->text;
+	outcome->error_description = words ? words : "refused without a reason";
+	if (outcome->error_code == NULL)
+		outcome->error_code = "REFUSED";
+}
+
+static void
+decode_answer(const FramedAnswer *answer, const List *fields,
+			  CasOutcome *outcome)
+{
+	const char *code = answer->code ? layout_value(fields, answer->code) :
+	NULL;
+	const char *said = answer->text ? layout_value(fields, answer->text) :
+	NULL;
+	const FramedCode *meaning = NULL;
+
+	outcome->verdict = answer->verdict;
+	if (answer->codes)
+	{
+		meaning = find_code(answer->codes, code);
+		outcome->verdict = meaning->verdict;
+		outcome->max_attempts = meaning->max_attempts;
+	}
+	if (answer->reference)
+		outcome->reference_number = limited(layout_value(fields,
+														 answer->reference),
+											CODE_LIMIT);
+	if (outcome->verdict != CAS_DONE)
+		complain(outcome, meaning, code, said);
+}
+
+/* No answer, or nothing that can be trusted. */
+static void
+decode_failure(const CasReply *reply, CasOutcome *outcome)
+{
+	bool		not_sent = reply->status == CAS_NOT_SENT;
+	const char *failure = reply->failure ? reply->failure : "no reason given";
+
+	outcome->verdict = not_sent ? CAS_RETRY : CAS_UNKNOWN;
+	outcome->unreachable = not_sent;
+	outcome->error_code = not_sent ? "PROVIDER_UNREACHABLE" : "NO_ANSWER";
+	outcome->error_description =
+		wire_text_from_utf8(failure, strlen(failure));
+}
+
+/* Does a PIN go out with it?  Yes, if it is not known. */
+static bool
+is_secret(const CasOperation *operation)
+{
+	if (operation == NULL)
+		return true;
+	for (const CasParameter *p = operation->parameters; p->name; p++)
+		if (p->kind == CAS_PIN)
+			return true;
+	return false;
+}
+
+/*
+ * The answer as the table shows it.  One to a message with a PIN may repeat
+ * it: digits are asterisks there where the CAS may write what it likes, which
+ * is everywhere if the answer is not understood.
+ */
+static char *
+response_text(const CasSettings *settings, const CasOperation *operation,
+			  const CasReply *reply, const FramedAnswer *answer,
+			  const List *fields)
+{
+	char	   *copy;
+	char	   *shown;
+	ListCell   *lc;
+
+	if (!is_secret(operation))
+		return framed_bytes_text(settings, reply->data, reply->len);
+	copy = palloc(reply->len);
+	memcpy(copy, reply->data, reply->len);
+	foreach(lc, fields)
+	{
+		const LayoutField *field = lfirst(lc);
+
+		if (answer && answer->text &&strcmp(field->name, answer->text) == 0)
+			for (Size i = 0; i < field->len; i++)
+				if (isdigit((unsigned char) copy[field->offset + i]))
+					copy[field->offset + i] = '*';
+	}
+	shown = framed_bytes_text(settings, copy, reply->len);
+	if (answer == NULL)
+		wire_text_mask_digits(shown);
+	return shown;
+}
+
+/* The same for the words of the CAS. */
+static void
+mask_words(CasOutcome *outcome)
+{
+	char	   *words;
+
+	if (outcome->provider_error_description == NULL)
+		return;
+	words = pstrdup(outcome->provider_error_description);
+	wire_text_mask_digits(words);
+	if (outcome->error_description == outcome->provider_error_description)
+		outcome->error_description = words;
+	outcome->provider_error_description = words;
+}
+
+void
+framed_decode(const CasSettings *settings, const CasOperation *operation,
+			  const CasReply *reply, CasOutcome *outcome)
+{
+	const FramedAnswer *answer = NULL;
+	const char *failure = "it is empty";
+	List	   *fields = NIL;
+
+	memset(outcome, 0, sizeof(CasOutcome));
+	if (reply->data && reply->len > 0)
+	{
+		answer = framed_recognise(settings, reply->data, reply->len, &fields,
+								  &failure);
+		outcome->response = response_text(settings, operation, reply, answer,
+										  fields);
+	}
+	if (reply->status != CAS_ANSWERED)
+		decode_failure(reply, outcome);
+	else if (answer && answer->is_answer)
+	{
+		decode_answer(answer, fields, outcome);
+		if (is_secret(operation))
+			mask_words(outcome);
+	}
+	else
+	{
+		outcome->verdict = CAS_UNKNOWN;
+		outcome->error_code = "ANSWER_NOT_UNDERSTOOD";
+		outcome->error_description =
+			psprintf("the answer cannot be understood: %s",
+					 answer ? "it answers nothing" : failure);
+	}
+}
+
+char *
+framed_explain_answer(const CasSettings *settings, const char *data, Size len,
+					  bool secrets)
+{
+	const FramedAnswer *answer;
+	const char *failure = NULL;
+	List	   *fields = NIL;
+
+	answer = framed_recognise(settings, data, len, &fields, &failure);
+	if (answer == NULL)
+		return psprintf("%s (%s)", framed_bytes_text(settings, data, len),
+						failure);
+	return psprintf("%s: %s", answer->name, layout_explain(fields, secrets));
+}
