@@ -146,6 +146,13 @@ COMMENT ON TABLE provreq.request_closed_default IS 'Closed requests of months th
 COMMENT ON TABLE provreq.request_secret IS 'PINs of requests, and request texts that hold them. Read by the senders and by provreq_admin.';
 COMMENT ON TABLE provreq.attempt IS 'Attempts without an outcome: written before the first byte leaves, removed with the outcome. One that outlives its sender is in doubt.';
 
+COMMENT ON COLUMN provreq.attempt.number IS 'The request.';
+COMMENT ON COLUMN provreq.attempt.attempt IS 'Which attempt it is: 1 is the first.';
+COMMENT ON COLUMN provreq.attempt.provider IS 'The foreign server.';
+COMMENT ON COLUMN provreq.attempt.incarnation IS 'The sender that made it: each start of a sender has a number of its own.';
+COMMENT ON COLUMN provreq.attempt.sequence_number IS 'Order of sending.';
+COMMENT ON COLUMN provreq.attempt.started_date IS 'When it was written, just before sending.';
+
 COMMENT ON COLUMN provreq.request.id IS 'Identifier: 32 upper-case hexadecimal digits.';
 COMMENT ON COLUMN provreq.request.number IS 'Number, in the order of creation; the reference that the CAS sees, the same for every attempt.';
 COMMENT ON COLUMN provreq.request.provider IS 'Name of the foreign server that it goes to.';

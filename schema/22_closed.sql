@@ -197,7 +197,7 @@ CREATE TABLE provreq.installation (
 	since timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE provreq.installation IS
-'The database in which this extension was installed or adopted. A second row, or one of another database, says that the data comes from a dump or a copy: nothing is sent until provreq.adopt().';
+'The database in which this extension was installed or adopted. A second row, or one of another database, says that the data comes from a dump or a copy: nothing is sent until provreq.adopt(). A row with zeros is made when pending requests are restored.';
 COMMENT ON COLUMN provreq.installation.system_identifier IS 'pg_control_system().system_identifier of the cluster.';
 COMMENT ON COLUMN provreq.installation.database IS 'Oid of the database.';
 COMMENT ON COLUMN provreq.installation.since IS 'When it was installed or adopted.';

@@ -102,7 +102,7 @@ AS $$
 			udf_string_5, udf_string_6, udf_string_7, udf_string_8,
 			udf_float_1, udf_float_2, udf_float_3, udf_float_4,
 			udf_date_1, udf_date_2, udf_date_3, udf_date_4,
-			created_by_user, updated_by_user)
+			created_by_user, updated_by_user, created_by_unit, updated_by_unit)
 		SELECT c.new_number, c.provider, c.type, c.priority,
 			c.process_immediately, c.subscription_id, c.ordering_keys, c.parameters,
 			c.name, c.process_name, c.process_id,
@@ -110,7 +110,7 @@ AS $$
 			c.udf_string_5, c.udf_string_6, c.udf_string_7, c.udf_string_8,
 			c.udf_float_1, c.udf_float_2, c.udf_float_3, c.udf_float_4,
 			c.udf_date_1, c.udf_date_2, c.udf_date_3, c.udf_date_4,
-			provreq.caller(), provreq.caller()
+			provreq.caller(), provreq.caller(), provreq.caller_unit(), provreq.caller_unit()
 		FROM chosen c
 	), secrets AS (
 		INSERT INTO provreq.request_secret (number, parameters)

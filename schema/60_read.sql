@@ -88,7 +88,7 @@ COMMENT ON FUNCTION provreq.provisioning_provider(text) IS
 'A provider as the neutral response object has it: id (derived from the name), name of the foreign server, and as type the name of its foreign data wrapper, null when there is no such server any more.';
 
 CREATE FUNCTION provreq.request_subscription(subscription_id text) RETURNS jsonb
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	LANGUAGE sql STABLE STRICT
 BEGIN ATOMIC
 	SELECT jsonb_build_object(
 		'id', subscription_id,

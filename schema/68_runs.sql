@@ -253,6 +253,7 @@ BEGIN
 		WHEN max_pending IS NULL OR max_pending NOT BETWEEN 1 AND 10000000 THEN '"max_pending" must be from 1 to 10000000'
 		WHEN max_errors IS NULL OR max_errors < 0 THEN '"max_errors" must be 0 or more'
 		WHEN pg_catalog.char_length(name) > 255 THEN '"name" must not be longer than 255 characters'
+		WHEN name ~ '[\x01-\x1f\x7f\u0080-\u009f]' THEN '"name" must not contain control characters'
 	END;
 	IF wrong IS NOT NULL THEN
 		RAISE EXCEPTION USING
@@ -592,7 +593,7 @@ COMMENT ON COLUMN provreq.run.id IS 'What start_run() returned; process_id of th
 COMMENT ON COLUMN provreq.run.kind IS 'The operation.';
 COMMENT ON COLUMN provreq.run.provider IS 'The foreign server.';
 COMMENT ON COLUMN provreq.run.name IS 'Free text of who started it.';
-COMMENT ON COLUMN provreq.run.state IS 'RUNNING: requests are being made. SENDING: all are made, some are pending. PAUSED, CANCELLED, FAILED: no more requests are made. FINISHED: every request has its outcome.';
+COMMENT ON COLUMN provreq.run.state IS 'PREPARING: its smartcards are being read. RUNNING: requests are being made. SENDING: all are made, some are pending. PAUSED, CANCELLED, FAILED: no more requests are made. FINISHED: every request has its outcome.';
 COMMENT ON COLUMN provreq.run.reason IS 'Why it is PAUSED, CANCELLED or FAILED, or what a RUNNING one waits for.';
 COMMENT ON COLUMN provreq.run.total IS 'Smartcards in the set.';
 COMMENT ON COLUMN provreq.run.created IS 'Requests made.';
@@ -807,7 +808,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION provreq.cancel_run(bigint, text, boolean) IS
-'Ends a run: it makes no more requests. Those that were made stay, or, with cancel_pending, those of them that are pending and not in flight are cancelled; returns how many that were. A CANCELLED run can be given once more with cancel_pending. Errors: P0002 no such run, 55000 it is FINISHED or CANCELLED, 22004, 25001 isolation level other than READ COMMITTED.';
+'Ends a run: it makes no more requests. Those that were made stay, or, with cancel_pending, those of them that are pending and not in flight are cancelled, held ones too; returns how many that were. A CANCELLED run can be given once more with cancel_pending. Errors: P0002 no such run, 55000 it is FINISHED or CANCELLED, 22004, 25001 isolation level other than READ COMMITTED.';
 
 /*
  * ---- What the runner does ----
@@ -969,6 +970,9 @@ BEGIN
 		CONTINUE WHEN EXISTS (SELECT FROM provreq.request_pending r
 			WHERE r.number BETWEEN part.first_number AND part.last_number
 			AND r.process_id = part.run::text AND r.process_name = job.process_name);
+		/* who is about to pause or cancel this run does not keep the others */
+		PERFORM FROM provreq.run_job j WHERE j.id = part.run FOR UPDATE SKIP LOCKED;
+		CONTINUE WHEN NOT FOUND AND job.id IS NOT NULL;
 		UPDATE provreq.run_job j
 		SET completed = j.completed + c.completed, rejected = j.rejected + c.rejected
 		FROM provreq.run_part_closed(part, job.process_name) AS c

@@ -14,7 +14,7 @@ GRANT SELECT ON provreq.request, provreq.request_pending, provreq.request_closed
 GRANT EXECUTE ON FUNCTION provreq.is_home() TO provreq_reader;
 GRANT EXECUTE ON FUNCTION provreq.wait_for(bigint, interval) TO provreq_reader;
 GRANT SELECT ON provreq.intervention, provreq.paused_provider TO provreq_reader;
-GRANT SELECT ON provreq.paused_provider TO provreq_worker;
+GRANT SELECT ON provreq.paused_provider, provreq.installation TO provreq_worker;
 GRANT EXECUTE ON FUNCTION provreq.resubmit(bigint, text), provreq.cancel(bigint, text),
 	provreq.release_doubtful(bigint, text, text),
 	provreq.pause(text, text), provreq.resume(text, text),

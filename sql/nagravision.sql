@@ -106,6 +106,11 @@ SELECT nagra_add('{code=N-A}', 'serial_number=nowhere');
 SELECT nagra_add('{code=N-A}', NULL);
 SELECT nagra_add('{code=N-A}', 'serial_number=n-theirs', $$, subscription_identifier => 'number=N1'$$);
 SELECT outcome($$SELECT provreq.nagravision_clear_pin('number=N1', smartcard_ca_id => 'ABC')$$);
+-- What is one card on the wire has one ordering key
+SELECT ordering_keys FROM provreq.nagravision_clear_pin('number=N1', 'serial_number=n-card', scheduled_date => '2035-06-07');
+SELECT ordering_keys FROM provreq.nagravision_clear_pin('number=N1', smartcard_ca_id => '123456789099', scheduled_date => '2035-06-07');
+SELECT ordering_keys FROM provreq.nagravision_clear_pin('number=N1', 'serial_number=n-short', scheduled_date => '2035-06-07');
+SELECT ordering_keys FROM provreq.nagravision_clear_pin('number=N1', smartcard_ca_id => '0042', scheduled_date => '2035-06-07');
 -- Services that do not fit
 SELECT nagra_add(NULL);
 SELECT nagra_add('{}');
@@ -129,11 +134,10 @@ SELECT nagra_add((SELECT array_agg('code=M' || i)::text FROM generate_series(1, 
 SELECT count(*), min(m[1]), max(m[1]) FROM provreq.request, regexp_matches(provreq.preview(number), '0002(\d{12})2035060720991231\n', 'g') AS m
 	WHERE provider = 'regress_nagra' AND parameters @> '{"service_ca_id": ["500"]}';
 ROLLBACK TO many;
--- Without a CA ID where these are allowed: nothing can go out
+-- A list needs all of its CA IDs, also where a service may be without one
 SET LOCAL provreq.allow_unmapped_service = on;
 SELECT nagra_add('{code=N-EMPTY}');
-SELECT parameters, outcome(format('SELECT provreq.preview(%s)', number)) FROM provreq.request
-	WHERE provider = 'regress_nagra' AND parameters ? 'service_ca_id' ORDER BY number DESC LIMIT 1;
+SELECT nagra_add('{code=N-A,code=N-EMPTY}');
 SET LOCAL provreq.allow_unmapped_service = off;
 -- STBs that do not fit
 SELECT outcome($$SELECT provreq.nagravision_pair_smartcard_decoder('serial_number=n-card', 'serial_number=n-stb-15')$$);

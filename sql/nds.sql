@@ -98,6 +98,8 @@ SELECT r.parameters, s.number FROM provreq.nds_reauthorise_all_services(smartcar
 	LEFT JOIN provreq.subscription AS s ON s.id = r.subscription_id;
 SELECT r.parameters, s.number FROM provreq.nds_reauthorise_all_services('number=D2', '77') AS r
 	LEFT JOIN provreq.subscription AS s ON s.id = r.subscription_id;
+-- what is one card on the wire has one ordering key
+SELECT ordering_keys FROM provreq.nds_reauthorise_all_services(smartcard_identifier => '000042');
 SELECT outcome($$SELECT provreq.nds_reauthorise_all_services('number=D1', '555')$$);
 SELECT outcome($$SELECT provreq.nds_reauthorise_all_services('number=D1', 'serial_number=d-theirs')$$);
 SELECT outcome($$SELECT provreq.nds_reauthorise_all_services('number=D1', 'serial_number=d-3')$$);
@@ -156,6 +158,8 @@ SELECT nds_explained(:'head' || 'ER000000000017E00100');
 SELECT nds_explained(:'head' || 'ER000000000017E0020fwrong parameter');
 SELECT nds_explained(:'head' || 'ER000000000017E0020Fwrong parameter');
 SELECT nds_explained(:'head' || 'ER000000000017E00900');
+SELECT nds_explained(:'head' || 'ER000000000017E00300');
+SELECT nds_explained(:'head' || 'ER000000000017E00400');
 SELECT nds_explained(:'head' || 'ER000000000017    00');
 SELECT nds_explained(:'head' || 'ER000000000017E00204mind', operation => 'reauthorise_all_services');
 -- a PIN that the system repeats is masked where one was sent
@@ -261,4 +265,11 @@ SELECT nds_profile('{link,check,values}', '["R"]');
 SELECT nds_profile('{link,numbers,last}', '4294967296');
 SELECT outcome($$INSERT INTO provreq.wire_profile (name, kind, document) SELECT 'nds_other', 'conax_web_services', document
 	FROM provreq.wire_profile WHERE name = 'nds_ascii'$$);
+
+-- A link whose name messages cannot hold is found before there is a link
+SELECT outcome($$ALTER SERVER regress_nds OPTIONS (ADD connections '10')$$);
+SELECT nds_profile('{groups,head,2}', '{"name": "from_id", "form": "text", "width": 1, "from": "link"}');
+SELECT outcome($$SELECT provreq.test_connection('regress_nds')$$);
+SELECT nds_profile('{groups,head,2}', '{"name": "from_id", "form": "decimal", "width": 1, "from": "link"}');
+SELECT outcome($$SELECT provreq.test_connection('regress_nds')$$);
 ROLLBACK;

@@ -70,7 +70,8 @@ SELECT outcome(format('SELECT provreq.start_run(%s)', arguments)) FROM (VALUES
 	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', max_rate => ''NaN'''),
 	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', max_pending => 0'),
 	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', max_errors => -1'),
-	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', name => repeat(''x'', 256)')
+	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', name => repeat(''x'', 256)'),
+	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', name => E''a\nb''')
 ) AS v (arguments);
 SELECT count(*) FROM provreq.run;
 SELECT count(*) FROM provreq.run_chunk;

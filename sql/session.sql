@@ -60,6 +60,11 @@ COMMIT;
 SELECT who(:first);
 SELECT provreq.cancel(:second, 'neither');
 SELECT who(:second);
+BEGIN;
+SELECT provreq.use_session(:'token');
+SELECT n.provider FROM provreq.request AS n WHERE n.number = :first \gset
+SELECT who(x.number) FROM provreq.resubmit_rejected(:'provider', now() - interval '1 hour', 'CANCELLED', despite_later => true) AS x WHERE x.original = :first;
+ROLLBACK;
 -- The response object has all that is known of them
 SELECT jsonb_pretty(provreq.show('number=' || :first, 'log_information') #- '{log_information,created_date}' #- '{log_information,updated_date}'
 	#- '{log_information,created_by_user,id}');

@@ -21,6 +21,7 @@ typedef struct FramedCode
 {
 	const char *code;			/* "*": all that is not listed */
 	CasVerdict	verdict;
+	bool		unreachable;	/* with CAS_RETRY: the provider is at fault */
 	int			max_attempts;	/* 0: the provider's retry_limit */
 	const char *text;			/* what it says in words, or NULL */
 } FramedCode;

@@ -164,6 +164,7 @@ decode_answer(const FramedAnswer *answer, const List *fields,
 	{
 		meaning = find_code(answer->codes, code);
 		outcome->verdict = meaning->verdict;
+		outcome->unreachable = meaning->unreachable;
 		outcome->max_attempts = meaning->max_attempts;
 	}
 	if (answer->reference)
@@ -203,7 +204,8 @@ is_secret(const CasOperation *operation)
 /*
  * The answer as the table shows it.  One to a message with a PIN may repeat
  * it: digits are asterisks there where the CAS may write what it likes, which
- * is everywhere if the answer is not understood.
+ * is everywhere if the answer is not understood.  So are those of bytes that
+ * were no answer: they may have been meant for somebody else's message.
  */
 static char *
 response_text(const CasSettings *settings, const CasOperation *operation,
@@ -214,7 +216,7 @@ response_text(const CasSettings *settings, const CasOperation *operation,
 	char	   *shown;
 	ListCell   *lc;
 
-	if (!is_secret(operation))
+	if (!is_secret(operation) && reply->status == CAS_ANSWERED)
 		return framed_bytes_text(settings, reply->data, reply->len);
 	copy = palloc(reply->len);
 	memcpy(copy, reply->data, reply->len);

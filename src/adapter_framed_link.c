@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "adapter_framed.h"
+#include "utils/timestamp.h"
 
 static CasLinkRules *link_rules(const CasSettings *settings);
 static int64 link_frame_length(const CasSettings *settings,
@@ -86,6 +87,48 @@ framed_check_key(const CasSettings *settings)
 				 errhint("Set option key in the user mapping of provreq_worker.")));
 }
 
+/* Raises an error when a message of a request cannot name the link. */
+static void
+check_link_name(const CasSettings *settings, const char *name)
+{
+	const FramedProfile *profile = settings->profile;
+	const CasOperation *operations = settings->adapter->operations;
+	const char *reason = NULL;
+
+	for (int i = 0; operations[i].name; i++)
+		if (profile->operations[i].layout &&
+			!layout_fits(profile->operations[i].layout, "link", name,
+						 &reason))
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_UNABLE_TO_CREATE_EXECUTION),
+					 errmsg("provider \"%s\" has a link \"%s\" that messages of type %s cannot name",
+							settings->server_name, name, operations[i].type),
+					 errdetail("Its field %s.", reason),
+					 errhint("Compare the wire profile with the provider's links.")));
+}
+
+/*
+ * All that is sent without a request is made once for each link: what cannot
+ * be made is a fault of the settings, and must not turn up on a link.
+ */
+static void
+try_messages(const CasSettings *settings, const CasLinkRules *rules)
+{
+	for (int i = 0; rules->links[i]; i++)
+	{
+		CasStamp	stamp = {rules->links[i], rules->last_number,
+		GetCurrentTimestamp()};
+		StringInfoData out;
+
+		check_link_name(settings, rules->links[i]);
+		initStringInfo(&out);
+		for (int step = 0; step < rules->hello_steps; step++)
+			(void) link_hello(settings, step, &stamp, &out);
+		if (((const FramedProfile *) settings->profile)->check)
+			link_check(settings, &stamp, &out);
+	}
+}
+
 static CasLinkRules *
 link_rules(const CasSettings *settings)
 {
@@ -112,6 +155,7 @@ link_rules(const CasSettings *settings)
 	rules->ca_file = cas_option(settings, "ca_file");
 	rules->timeout = cas_option_int(settings, "timeout");
 	rules->connect_timeout = cas_option_int(settings, "connect_timeout");
+	try_messages(settings, rules);
 	return rules;
 }
 

@@ -188,12 +188,15 @@ compile_operations(Compilation *compilation)
  * ------------------------------------------------------------------------
  */
 static const char *const verdicts[] = {
-	"done", "refused", "retry", "unknown", NULL
+	"done", "refused", "retry", "unknown", "unreachable", NULL
 };
 
+/* The last one is CAS_RETRY, and the provider is to blame. */
 static const CasVerdict verdict_values[] = {
-	CAS_DONE, CAS_REFUSED, CAS_RETRY, CAS_UNKNOWN
+	CAS_DONE, CAS_REFUSED, CAS_RETRY, CAS_UNKNOWN, CAS_RETRY
 };
+
+#define UNREACHABLE 4
 
 /* "refused", or {"verdict": "retry", "max_attempts": 3, "text": "busy"} */
 static FramedCode *
@@ -204,6 +207,7 @@ compile_code(const ProfileNode *node)
 	};
 	FramedCode *code = palloc0(sizeof(FramedCode));
 	const ProfileNode *verdict = node;
+	int			choice;
 
 	code->code = node->name;
 	if (profile_is_object(node))
@@ -214,8 +218,11 @@ compile_code(const ProfileNode *node)
 												0);
 		code->text = profile_string_of(node, "text", NULL);
 	}
-	code->verdict = verdict_values[profile_choice(verdict, verdicts)];
-	if (code->max_attempts > 0 && code->verdict != CAS_RETRY)
+	choice = profile_choice(verdict, verdicts);
+	code->verdict = verdict_values[choice];
+	code->unreachable = choice == UNREACHABLE;
+	if (code->max_attempts > 0 &&
+		(code->verdict != CAS_RETRY || code->unreachable))
 		profile_error(node, NULL,
 					  "max_attempts is for the verdict \"retry\" alone");
 	return code;
@@ -262,7 +269,13 @@ compile_meaning(FramedAnswer *answer, const ProfileNode *node)
 		profile_error(node, NULL,
 					  "needs either \"verdict\" or \"codes\"");
 	if (verdict)
-		answer->verdict = verdict_values[profile_choice(verdict, verdicts)];
+	{
+		int			choice = profile_choice(verdict, verdicts);
+
+		if (choice == UNREACHABLE)
+			profile_error(verdict, NULL, "is for codes alone");
+		answer->verdict = verdict_values[choice];
+	}
 	else if (answer->code == NULL)
 		profile_error(codes, "Say in \"code\" which field has the code.",
 					  "is without \"code\"");

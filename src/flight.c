@@ -87,7 +87,10 @@ has_secrets(const CasRequest *cas)
 	return false;
 }
 
-/* Makes the messages.  Raises. */
+/*
+ * Makes the messages.  Raises.  One message alone cannot have been carried
+ * out in part: if the row says so, it was made by another wire profile.
+ */
 static void
 flight_encode(Flight *flight, const CasSettings *settings)
 {
@@ -102,6 +105,8 @@ flight_encode(Flight *flight, const CasSettings *settings)
 						adapter->kind, flight->row->type)));
 	messages = adapter->encode(settings, cas, CAS_WIRE);
 	flight->nparts = list_length(messages);
+	if (flight->nparts == 1)
+		flight->row->nparts_done = 0;
 	flight->parts = palloc0(sizeof(FlightPart) * flight->nparts);
 	for (int i = 0; i < flight->nparts; i++)
 	{
@@ -279,10 +284,11 @@ flight_answer_late(Flight *flight, int part, const CasSettings *settings,
 
 	settings->adapter->decode(settings, flight->row->cas.operation, reply,
 							  outcome);
-	if (flight_is_certain(outcome) && !answered->answered)
+	if (flight_is_certain(outcome) &&
+		!(answered->answered && flight_is_certain(&answered->outcome)))
 	{
 		answered->late = outcome;
-		if (!answered->submitted)
+		if (answered->answered || !answered->submitted)
 		{
 			answered->outcome = *outcome;
 			answered->answered = true;

@@ -13,6 +13,12 @@
 
 #include "flight.h"
 
+/*
+ * The error code of a request whose messages we stopped sending halfway,
+ * although none of them had failed.
+ */
+static const char interrupted[] = "NOT_SENT";
+
 /* Which verdict of several parts decides; a higher one wins. */
 static int
 verdict_weight(const CasOutcome *outcome)
@@ -31,28 +37,44 @@ verdict_weight(const CasOutcome *outcome)
 	return 4;
 }
 
-/* "carried out: product 1, product 2; not carried out: product 3" */
+/* What became of a part; one that was not answered was not sent. */
+static CasVerdict
+part_verdict(const Flight *flight, int part)
+{
+	if (flight_part_was_done(flight->row, part))
+		return CAS_DONE;
+	return flight->parts[part].answered ?
+		flight->parts[part].outcome.verdict : CAS_RETRY;
+}
+
+/*
+ * "carried out: product 1, product 2; not carried out: product 3", and if
+ * there are any "; in doubt: product 4"
+ */
 static char *
 parts_account(const Flight *flight)
 {
 	StringInfoData done;
 	StringInfoData rest;
+	StringInfoData doubt;
 
 	initStringInfo(&done);
 	initStringInfo(&rest);
+	initStringInfo(&doubt);
 	for (int i = 0; i < flight->nparts; i++)
 	{
-		const FlightPart *part = &flight->parts[i];
-		bool		ok = flight_part_was_done(flight->row, i) ||
-		(part->answered && part->outcome.verdict == CAS_DONE);
-		StringInfo	list = ok ? &done : &rest;
+		const char *label = flight->parts[i].message->label;
+		CasVerdict	verdict = part_verdict(flight, i);
+		StringInfo	list = verdict == CAS_DONE ? &done :
+		verdict == CAS_UNKNOWN ? &doubt : &rest;
 
 		appendStringInfo(list, "%s%s", list->len ? ", " : "",
-						 part->message->label ? part->message->label : "");
+						 label ? label : "");
 	}
-	return psprintf("carried out: %s; not carried out: %s",
+	return psprintf("carried out: %s; not carried out: %s%s%s",
 					done.len ? done.data : "none",
-					rest.len ? rest.data : "none");
+					rest.len ? rest.data : "none",
+					doubt.len ? "; in doubt: " : "", doubt.data);
 }
 
 /* All that was answered, an answer a line; NULL if there is nothing. */
@@ -112,7 +134,7 @@ parts_result(Flight *flight)
 	if (unsent && result.verdict == CAS_DONE)
 	{
 		result.verdict = CAS_RETRY;
-		result.error_code = "NOT_SENT";
+		result.error_code = interrupted;
 		result.error_description = "not all messages were sent";
 	}
 	if (flight->nparts > 1)
@@ -167,13 +189,15 @@ is_exhausted(const QueueRow *row, const CasSettings *settings,
 														"retry_window"));
 }
 
+/* One that a pause or a stop interrupted is not given up for it. */
 static void
 decide_again(QueueOutcome *outcome, const QueueRow *row,
 			 const CasSettings *settings, TimestampTz now)
 {
 	CasOutcome *cas = &outcome->cas;
 
-	if (!is_exhausted(row, settings, cas, now))
+	if (cas->error_code == interrupted ||
+		!is_exhausted(row, settings, cas, now))
 	{
 		outcome->step = QUEUE_RETRY;
 		outcome->retry_date = retry_time(settings, row->cas.attempt, now);
@@ -240,9 +264,21 @@ flight_land(Flight *flight, const CasSettings *settings, TimestampTz now)
 	MemoryContextSwitchTo(old);
 }
 
+/* Is it known of each part what became of it? */
+static bool
+all_parts_known(const Flight *flight)
+{
+	for (int i = 0; i < flight->nparts; i++)
+		if (!flight->parts[i].answered &&
+			!flight_part_was_done(flight->row, i))
+			return false;
+	return true;
+}
+
 /*
  * The attempt that is recorded is the last one that was sent: the row's is
- * one that never began.
+ * one that never began.  A refusal settles nothing as long as other parts are
+ * in doubt.
  */
 void
 flight_land_late(Flight *flight, const CasSettings *settings,
@@ -256,7 +292,7 @@ flight_land_late(Flight *flight, const CasSettings *settings,
 	row->cas.attempt--;
 	row->started = row->last_started;
 	row->sequence_number = row->last_sequence;
-	if (flight_is_certain(&result))
+	if (flight_is_certain(&result) && all_parts_known(flight))
 		flight_decide(outcome, row, settings, &result, now);
 	else
 	{

@@ -41,13 +41,17 @@ typedef struct PreviewRow
 								 * it; NULL: nothing yet */
 } PreviewRow;
 
-/* Is the role that called us, not the owner of the function, an admin? */
+/*
+ * Is the role that called us, not the owner of the function, an admin?  One
+ * who maintains somebody else's table has not called what its index calls.
+ */
 static bool
 caller_is_admin(void)
 {
 	Oid			admin = get_role_oid("provreq_admin", true);
 
-	return OidIsValid(admin) && has_privs_of_role(GetOuterUserId(), admin);
+	return OidIsValid(admin) && !InSecurityRestrictedOperation() &&
+		has_privs_of_role(GetOuterUserId(), admin);
 }
 
 /* ------------------------------------------------------------------------

@@ -89,6 +89,10 @@ extern uint64 layout_greatest(const Layout *layout, const char *name);
 extern const char *layout_canonical(const Layout *layout, const char *name,
 									const char *value);
 
+/* Does a value fit all fields that take it?  If not, the reason. */
+extern bool layout_fits(const Layout *layout, const char *name,
+						const char *value, const char **reason);
+
 /*
  * Appends a whole frame.  Raises ERRCODE_INVALID_PARAMETER_VALUE or
  * ERRCODE_STRING_DATA_RIGHT_TRUNCATION with the field's name when a value is

@@ -355,3 +355,24 @@ layout_canonical(const Layout *layout, const char *name, const char *value)
 	}
 	return value;
 }
+
+bool
+layout_fits(const Layout *layout, const char *name, const char *value,
+			const char **reason)
+{
+	int			slot = layout_slot(layout, name);
+	ListCell   *lc;
+
+	foreach(lc, layout->fields)
+	{
+		const FieldSpec *spec = lfirst(lc);
+		StringInfoData out;
+
+		if (slot < 0 || spec->slot != slot)
+			continue;
+		initStringInfo(&out);
+		if (layout_format(spec, value, false, &out, reason) != FAULT_NONE)
+			return false;
+	}
+	return true;
+}

@@ -121,7 +121,11 @@ extern void queue_read_later(Queue *queue, TimestampTz from, TimestampTz to,
 /* When the next row scheduled after an instant is due; 0 = none. */
 extern TimestampTz queue_next_later(Queue *queue, TimestampTz after);
 
-/* Has somebody paused the provider? */
+/*
+ * Has somebody paused the provider, or a dump been restored here?  To be
+ * asked after requests were read: what comes from a dump is committed
+ * together with the mark that says so.
+ */
 extern bool queue_is_paused(Queue *queue);
 
 /* True when prepared transactions exist in this database. */

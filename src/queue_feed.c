@@ -341,7 +341,9 @@ queue_is_paused(Queue *queue)
 	SPI_connect();
 	values[0] = CStringGetTextDatum(queue->provider);
 	saved_plan_get(&plan, "SELECT 1 FROM provreq.paused_provider"
-				   " WHERE provider = $1", 1, types);
+				   " WHERE provider = $1 UNION ALL"
+				   " SELECT 1 FROM provreq.installation"
+				   " HAVING pg_catalog.count(*) <> 1", 1, types);
 	if (SPI_execute_plan(plan, values, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read provreq.paused_provider");
 	paused = SPI_processed > 0;

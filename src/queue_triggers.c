@@ -30,6 +30,33 @@ PG_FUNCTION_INFO_V1(provreq_requests_withdrawn);
 PG_FUNCTION_INFO_V1(provreq_installation_changed);
 PG_FUNCTION_INFO_V1(provreq_pause_changed);
 
+/*
+ * A row comes in that another transaction has made: a dump is being restored,
+ * in whatever order, and the provider may be there already.  Nothing of it
+ * may be sent, and so the database is marked as a copy together with the row.
+ */
+static void
+note_restored(FullTransactionId xid)
+{
+	static FullTransactionId noted_by = {0};
+	static SubTransactionId noted_in = InvalidSubTransactionId;
+
+	if (FullTransactionIdEquals(noted_by, xid) &&
+		noted_in == GetCurrentSubTransactionId())
+		return;
+	SPI_connect();
+	if (SPI_execute("INSERT INTO provreq.installation"
+					" (system_identifier, database)"
+					" SELECT 0, 0 WHERE NOT EXISTS ("
+					" SELECT FROM provreq.installation AS i"
+					" WHERE i.system_identifier OPERATOR(pg_catalog.=) 0)",
+					false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write provreq.installation");
+	SPI_finish();
+	noted_by = xid;
+	noted_in = GetCurrentSubTransactionId();
+}
+
 /* Puts the current transaction into created_xid if it is not there. */
 static HeapTuple
 stamp(TriggerData *trigger, HeapTuple tuple)
@@ -44,6 +71,8 @@ stamp(TriggerData *trigger, HeapTuple tuple)
 	if (!isnull && FullTransactionIdEquals(DatumGetFullTransactionId(present),
 										   xid))
 		return tuple;
+	if (!isnull && TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		note_restored(xid);
 	isnull = false;
 	return heap_modify_tuple_by_cols(tuple, desc, 1, &column, &value,
 									 &isnull);
@@ -147,6 +176,7 @@ provreq_installation_changed(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("provreq.installation_changed() must be called as a trigger")));
 	wake_supervisor_at_commit();
+	wake_all_senders_at_commit(WAKE_WORK);
 	return PointerGetDatum(NULL);
 }
 

@@ -178,10 +178,13 @@ check_operation(const CasOperation *operation)
 		if (strcmp(parameter->name, CARD) == 0)
 			has_card = true;
 		if (parameter->kind == CAS_PIN)
+		{
+			api_hide_statement("start_run");
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("operation \"%s\" cannot be a run: it has a PIN",
 							operation->name)));
+		}
 	}
 	if (!has_card)
 		ereport(ERROR,

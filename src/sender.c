@@ -74,7 +74,7 @@ static bool
 is_drained(const Sender *sender)
 {
 	return sender->nsubmitted == 0 && sender->noutbox == 0 &&
-		sender->nlanded == 0;
+		sender->nlanded == 0 && sender->late == NIL;
 }
 
 /*

@@ -3,8 +3,9 @@
  * sender_late.c
  *		Answers that come after their attempts ended in doubt.
  *
- * If the request is on its way once more, the answer joins that flight.  If
- * not, it waits for its next attempt or for a person, or was settled
+ * If the request is on its way once more, the answer joins that flight, and
+ * so it does if the flight has landed and is not recorded yet.  If not, the
+ * request waits for its next attempt or for a person, or was settled
  * meanwhile; the next unit of work finds that out in the table, before it
  * takes anything, and settles it by what is now known.
  *
@@ -58,6 +59,42 @@ join_flight(Sender *sender, Flight *flight, const CasReply *reply,
 	sender_flight_landed(sender, flight);
 }
 
+static Flight *
+find_in_list(dlist_head *flights, int64 request)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, flights)
+	{
+		Flight	   *flight = dlist_container(Flight, node, iter.cur);
+
+		if (flight->row->cas.number == request)
+			return flight;
+	}
+	return NULL;
+}
+
+/*
+ * The same for a flight that has landed and whose outcome is not recorded
+ * yet: it lands anew.  Returns whether there is one.
+ */
+static bool
+join_landed(Sender *sender, const CasReply *reply, TimestampTz now)
+{
+	Flight	   *flight = find_in_list(&sender->landed, reply->request);
+
+	if (flight == NULL)
+		flight = find_in_list(&sender->deferred, reply->request);
+	if (flight == NULL)
+		return false;
+	if (flight_was_out(flight) && reply->part < flight->nparts)
+	{
+		flight_answer_late(flight, reply->part, sender->settings, reply);
+		flight_land(flight, sender->settings, now);
+	}
+	return true;
+}
+
 void
 sender_take_late(Sender *sender, const CasReply *reply, TimestampTz now)
 {
@@ -71,6 +108,8 @@ sender_take_late(Sender *sender, const CasReply *reply, TimestampTz now)
 		join_flight(sender, flight, reply, now);
 		return;
 	}
+	if (join_landed(sender, reply, now))
+		return;
 	if (list_length(sender->late) >= MAX_LATE)
 		return;
 	if (sender->late_context == NULL)

@@ -175,7 +175,6 @@ work_learn(Sender *sender, Work *work, TimestampTz now)
 	if (sender->feed)
 	{
 		sender->feed = false;
-		sender->paused = queue_is_paused(sender->queue);
 		queue_feed(sender->queue, offer, &offering);
 	}
 	if (sender_wants_later(sender, now))
@@ -183,6 +182,7 @@ work_learn(Sender *sender, Work *work, TimestampTz now)
 	if (schedule_wants_refill(sender->schedule, now))
 		work_refill(sender, &offering);
 	work_lookups(sender, &offering);
+	sender->paused = queue_is_paused(sender->queue);
 }
 
 /*

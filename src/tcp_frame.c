@@ -207,11 +207,14 @@ whole_frame(TcpLine *line, const char *data, Size len, const char **failure)
 	return length <= len ? length : 0;
 }
 
-/* Callbacks of the dialect leave their texts in the memory of the turn. */
+/*
+ * What callbacks of the dialect leave behind goes with the frame: of those
+ * that are ignored there may be any number in a turn.
+ */
 void
 tcp_frame_read(TcpLine *line, int64 now)
 {
-	MemoryContext old = MemoryContextSwitchTo(line->shared->turn);
+	MemoryContext old = MemoryContextSwitchTo(line->shared->frame);
 	const char *failure = NULL;
 
 	while (line->state > TCP_LINE_CONNECTING)
@@ -228,6 +231,9 @@ tcp_frame_read(TcpLine *line, int64 now)
 		take_frame(line, data, length, now);
 		if (line->state > TCP_LINE_CONNECTING)
 			tcp_connection_consume(&line->connection, length);
+		MemoryContextReset(line->shared->frame);
+		failure = NULL;
 	}
 	MemoryContextSwitchTo(old);
+	MemoryContextReset(line->shared->frame);
 }

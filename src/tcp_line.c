@@ -13,6 +13,10 @@
  * its answer may come yet, even after a new connection was made.  Until then
  * it keeps its place in the window, for the other side may be at it.
  *
+ * Numbers come round, soon where there are few.  One whose holder may still
+ * be answered on this connection is passed over; as the window is at most a
+ * quarter of all numbers, there are others.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -31,7 +35,7 @@
  * than the end of his time.
  */
 #define READ_IN_TURN (256 * 1024)
-#define READ_BEFORE_GIVING_UP (16 * 1024 * 1024)
+#define READ_BEFORE_GIVING_UP (8 * 1024 * 1024)
 
 void
 tcp_share(TcpShared *shared, const CasSettings *settings,
@@ -44,6 +48,9 @@ tcp_share(TcpShared *shared, const CasSettings *settings,
 	shared->turn = AllocSetContextCreate(CurrentMemoryContext,
 										 "provreq TCP replies",
 										 ALLOCSET_DEFAULT_SIZES);
+	shared->frame = AllocSetContextCreate(CurrentMemoryContext,
+										  "provreq TCP frame",
+										  ALLOCSET_DEFAULT_SIZES);
 }
 
 void
@@ -53,6 +60,8 @@ tcp_line_init(TcpLine *line, TcpShared *shared, const char *name,
 	const CasLinkRules *rules = shared->rules;
 	uint64		numbers = rules->last_number - rules->first_number;
 
+	if (!rules->by_order)
+		numbers /= 4;
 	memset(line, 0, sizeof(TcpLine));
 	line->shared = shared;
 	line->name = name;
@@ -143,6 +152,22 @@ tcp_line_open(TcpLine *line, int64 now)
  * Sending
  * ------------------------------------------------------------------------
  */
+
+/* The next number that no answer under way can be for. */
+static uint64
+free_number(TcpLine *line)
+{
+	for (;;)
+	{
+		uint64		number = tcp_numbers_take(&line->numbers);
+		const TcpMessage *holder = tcp_messages_find(&line->messages, number);
+
+		if (holder == NULL ||
+			(holder->state == TCP_LATE && !holder->holds_place))
+			return number;
+	}
+}
+
 void
 tcp_line_check(TcpLine *line, uint64 number, int64 now)
 {
@@ -203,10 +228,13 @@ tcp_line_room(const TcpLine *line)
 {
 	uint64		stock = tcp_numbers_stock(&line->numbers);
 	uint64		reserved = 0;
-	int			room = line->window - tcp_messages_places(&line->messages);
+	int			places = tcp_messages_places(&line->messages);
+	int			room = line->window - places;
 
 	if (line->state == TCP_LINE_CLOSED)
 		reserved = line->shared->rules->checks_at_start;
+	else if (!line->numbers.per_connection && !line->numbers.by_order)
+		reserved = places;		/* numbers that may have to be passed over */
 	if (room <= 0 || stock <= reserved)
 		return 0;
 	return (int) Min((uint64) room, stock - reserved);
@@ -216,7 +244,7 @@ void
 tcp_line_take(TcpLine *line, CasMessage *message, uint64 tag, int64 now)
 {
 	TcpShared  *shared = line->shared;
-	CasStamp	stamp = {line->name, tcp_numbers_take(&line->numbers),
+	CasStamp	stamp = {line->name, free_number(line),
 	GetCurrentTimestamp()};
 	bool		open = line->state == TCP_LINE_OPEN;
 	TcpMessage *taken;
@@ -360,7 +388,7 @@ tcp_line_serve(TcpLine *line, int64 now)
 	expire(line, now);
 	renew_if_broken(line);
 	if (next_check(line) <= now)
-		tcp_line_check(line, tcp_numbers_take(&line->numbers), now);
+		tcp_line_check(line, free_number(line), now);
 	flush_line(line);
 	MemoryContextSwitchTo(old);
 }

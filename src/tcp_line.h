@@ -25,6 +25,7 @@ typedef struct TcpShared
 	MemoryContext context;		/* of all of it */
 	MemoryContext turn;			/* what replies point to; reset when there are
 								 * none */
+	MemoryContext frame;		/* reset after each frame that came */
 	CasReply   *replies;		/* finished exchanges, first in, first out */
 	int			first_reply;
 	int			nreplies;

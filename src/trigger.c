@@ -351,9 +351,12 @@ read_catalog_arguments(Trigger *trigger, HeapTuple tuple, TupleDesc desc)
 	bool		isnull;
 	Datum		value = heap_getattr(tuple, Anum_pg_trigger_tgargs, desc,
 									 &isnull);
-	char	   *next = isnull ? NULL : VARDATA_ANY(DatumGetByteaPP(value));
+	char	   *next;
 	int			i;
 
+	if (isnull)
+		elog(ERROR, "pg_trigger has a row without arguments");
+	next = VARDATA_ANY(DatumGetByteaPP(value));
 	trigger->tgargs = palloc0(sizeof(char *) * (trigger->tgnargs + 1));
 	for (i = 0; i < trigger->tgnargs; i++)
 	{

@@ -25,6 +25,7 @@
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "storage/ipc.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -88,7 +89,7 @@ look_with(const char *sql, int64 number, Sight *sight)
  * goes from the pending part to the closed one and never back.
  */
 static Sight
-look(int64 number)
+read_request(int64 number)
 {
 	Sight		sight = {0};
 
@@ -104,6 +105,49 @@ look(int64 number)
 				  " AND r.number = $1",
 				  number, &sight);
 	SPI_finish();
+	return sight;
+}
+
+/*
+ * The same without keeping the table's locks while we sleep: DDL that waits
+ * for us would keep the sender from ever finishing the request.  They go with
+ * a subtransaction that is rolled back.
+ */
+static Sight
+read_and_unlock(int64 number)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+	volatile Sight sight = {0};
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		sight = read_request(number);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (error != NULL)
+		ReThrowError(error);
+	return sight;
+}
+
+/* The request as it is now; raises an error if it cannot be waited for. */
+static Sight
+look(int64 number)
+{
+	Sight		sight = read_and_unlock(number);
+
 	if (sight.row == (Datum) 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),

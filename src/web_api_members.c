@@ -148,7 +148,7 @@ web_members_read(const char *query, Jsonb *body)
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 	JsonbValue	value;
-	char	   *name = NULL;
+	const char *name = "";		/* a key goes before each value */
 
 	if (body == NULL)
 		return members;

@@ -104,7 +104,7 @@ my @actions = (
 	[ 'reader operator admin', 'SELECT * FROM provreq.request_closed_default' ],
 	[ 'reader operator admin worker', 'SELECT * FROM provreq.attempt' ],
 	[ 'reader operator admin worker', 'SELECT * FROM provreq.wire_profile' ],
-	[ 'reader operator admin', 'SELECT * FROM provreq.installation' ],
+	[ 'reader operator admin worker', 'SELECT * FROM provreq.installation' ],
 	[ 'reader operator admin', 'SELECT * FROM provreq.subscription' ],
 	[ 'reader operator admin', 'SELECT * FROM provreq.installed_item' ],
 	[ 'reader operator admin', "SELECT provreq.show('number=1')" ],

@@ -209,6 +209,30 @@ EOQ
 	cmp_ok(length($all), '>', 10_000, "$role reads a lot");
 	is("@shown", '', "$role reads no secret");
 }
+
+# What a reader's index calls while a superuser maintains it
+$node->safe_psql('postgres', <<'EOQ');
+CREATE SCHEMA reader AUTHORIZATION reader;
+SET SESSION AUTHORIZATION reader;
+CREATE FUNCTION reader.spy(bigint) RETURNS text LANGUAGE sql IMMUTABLE
+	AS 'SELECT substring(provreq.preview($1) from $x$<NewPin[^>]*>([^<]*)$x$)';
+CREATE TABLE reader.bait AS SELECT 1::bigint AS number;
+CREATE INDEX ON reader.bait (reader.spy(number));
+RESET SESSION AUTHORIZATION;
+REINDEX TABLE reader.bait;
+EOQ
+is( $node->safe_psql(
+		'postgres', <<"EOQ"), '0', 'an index shows its owner no PIN');
+SET log_min_duration_statement = -1;
+SET SESSION AUTHORIZATION reader;
+SET enable_seqscan = off;
+SELECT count(*) FROM reader.bait WHERE reader.spy(number) = '$pins[0]';
+EOQ
+
+# A run with a PIN is refused, and not written down
+$node->psql('postgres',
+	"SELECT provreq.start_run('reset_pin_to_given_value', 'main_conax',"
+	  . " filter => '{}', parameters => '{\"pin\": \"$pins[0]\"}')");
 my $shown = $node->safe_psql('postgres', <<"EOQ");
 SET SESSION AUTHORIZATION admin;
 SELECT provreq.show('number=1'), provreq.preview(1);

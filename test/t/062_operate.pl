@@ -313,6 +313,26 @@ like($out, qr/^COPY provreq\.$_ .*\n(?:.*\t)+.*\n/m, "$_ is in a dump")
 like($out, qr/setval\('provreq\.intervention_id_seq', \d\d, true\)/,
 	'and where its sequence stands');
 
+# ---- Who waits holds no lock, which DDL would wait for and senders behind it
+
+$number = sql("SELECT number FROM provreq.conax_get_active_subscriptions("
+	  . "'serial_number=card1', provider => 'main_conax')");
+my $waiter = $node->background_psql('postgres');
+$waiter->query_until(qr/waiting/,
+	"\\echo waiting\nSELECT (provreq.wait_for($number, '1 hour')).number;\n");
+wait_for($node,
+	'SELECT count(*) FROM pg_stat_activity WHERE query LIKE $$%provreq.wait_for%$$'
+	  . ' AND pid <> pg_backend_pid() AND wait_event_type = $$Extension$$',
+	1);
+is( sql('BEGIN; LOCK TABLE provreq.request IN ACCESS EXCLUSIVE MODE NOWAIT;'
+		  . ' COMMIT; SELECT 1'),
+	1,
+	'the table can be locked while somebody waits');
+sql("SELECT provreq.resume('main_conax')");
+$waiter->quit;
+is(sql("SELECT life_cycle_state FROM provreq.request WHERE number = $number"),
+	'COMPLETED', 'and what was waited for comes');
+
 $node->stop;
 unlike(log_of($node), qr/PANIC|TRAP|terminated by signal/, 'nothing crashed');
 unlike(

@@ -337,6 +337,27 @@ pass('resumed, it goes on');
 $node->safe_psql('copy', "SELECT provreq.cancel_run($run, 'enough', true)");
 $node->safe_psql('copy', 'DROP EXTENSION provreq CASCADE');
 
+# ---- Somebody holds one run in an open transaction
+
+$node->safe_psql('postgres', "SELECT provreq.pause('main_conax', 'a test')");
+$run = start_run("$all, chunk_size => 10, max_pending => 10");
+wait_until('it has made some', sub { column($run, 'created') > 0 });
+my $holder = $node->background_psql('postgres');
+$holder->query_safe("BEGIN; SELECT provreq.pause_run($run, 'thinking')");
+$node->safe_psql('postgres', "SELECT provreq.resume('main_conax')");
+wait_for($node,
+	'SELECT count(*) FROM provreq.request WHERE life_cycle_state = $$COMPLETED$$'
+	  . " AND process_id = '$run'",
+	10);
+wait_for_state(
+	start_run("$mail, filter => '{\"smartcards\": [\"serial_number=card1\"]}'"),
+	'FINISHED');
+pass('another run goes on and ends');
+$holder->query_safe('COMMIT');
+$holder->quit;
+wait_for($node, "SELECT completed FROM provreq.run WHERE id = $run", 10);
+is(column($run, 'state, pending'), 'PAUSED|0', 'and the held one is paused');
+
 # ---- DROP EXTENSION in the middle of a run
 
 $run = start_run($all);

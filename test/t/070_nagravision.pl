@@ -16,7 +16,7 @@ use ProvreqLinks;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $pin = '9173';
+my $pin = '91738264';			# as long as can be: it must not be found by chance
 my $node = provreq_node('main', conf => "log_statement = none\nlog_min_messages = debug1\n");
 my $provider;					# the one that is being tested
 my $cas;						# and what it sends to
@@ -51,8 +51,9 @@ sub finish
 	return unless $provider;
 	ledger_agrees($node, $cas, "$provider: ledger and table agree",
 		provider => $provider, %option);
-	is($cas->status->{errors}, 0, "$provider: no error of protocol")
-	  if $cas->{pid};
+	cards_agree($node, $cas, "$provider: and the cards hold what they should",
+		provider => $provider);
+	is($cas->status->{errors}, 0, "$provider: no error of protocol");
 	sql("ALTER SERVER $provider OPTIONS (ADD state 'not_effective')");
 	wait_until('its sender has ended', sub { !sender_pid($node, $provider) });
 	$cas->stop;
@@ -423,6 +424,8 @@ foreach my $fault (
 	$row = end_of(create('SET_PIN_TO_DEFAULT_VALUE'));
 	is($row->{life_cycle_state}, 'PENDING', "$fault: what may not be repeated waits");
 	like($row->{hold_reason}, qr/^in doubt/, "$fault: for somebody to decide");
+	unlike($row->{response} // '', qr/[0-9]/,
+		"$fault: what came may be another's, and is masked");
 	is(scalar of_card(this_card()), 1, "$fault: and was sent once");
 	sql("SELECT provreq.cancel($row->{number}, 'test')");
 	$cas->clear_faults;
@@ -480,6 +483,67 @@ begin(
 	is("$row->{life_cycle_state} $row->{error_code} " . attempt_codes($row),
 		'REJECTED 0001 UNKNOWN NO_ANSWER', 'a late refusal counts as well');
 	is(scalar of_card('7770000000'), 1, 'and is not sent again');
+
+	# one of a part, while another part is in doubt
+	done(create('CLEAR_PIN'), 'the gateway is not out of reach');
+	$cas->fault('kind=late-answer delay=900ms count=1 match-card=7770000001');
+	$cas->fault('kind=no-answer count=1 match-card=7770000001');
+	sql('INSERT INTO provreq.installed_item (serial_number, classification,'
+		  . q{ ca_id) VALUES ('unknown', 'SMARTCARD', '777000000142')});
+	$number = sql(
+		'SELECT number FROM provreq.nagravision_add_enhanced_list_of_products('
+		  . q{'{code=P1,code=P2}', 'serial_number=unknown')});
+	wait_until('both parts are given up', sub {
+		request_row($node, $number, session => "era $era", condition => 'attempt_log IS NOT NULL') });
+	done(create('CLEAR_PIN'), 'it is still not');
+	fault_next('late-answer delay=900ms count=1');
+	done(create('CLEAR_PIN'), 'a later late answer settles its request');
+	$row = request_row($node, $number, session => "era $era");
+	is("$row->{life_cycle_state} $row->{error_code}", 'PENDING NO_ANSWER',
+		'the refusal of one part settles nothing while the other is in doubt');
+	like($row->{error_description},
+		qr/\(carried out: none; not carried out: none; in doubt: product \d+, product \d+\)/,
+		'which it says');
+	sql("SELECT provreq.cancel($number, 'test')");
+
+	# while somebody holds a lock, so that the doubt cannot be recorded
+	my $locker = $node->background_psql('postgres');
+
+	done(create('CLEAR_PIN'), 'and still not');
+	fault_next('late-answer delay=1200ms count=1');
+	$number = create('SET_PIN_TO_DEFAULT_VALUE');
+	wait_until('it is under way', sub {
+		sql("SELECT count(*) FROM provreq.attempt WHERE number = $number") });
+	$locker->query_safe('BEGIN');
+	is($locker->query_safe('SELECT number FROM provreq.request_pending'
+			  . " WHERE number = $number FOR UPDATE"),
+		$number, 'somebody locks one that is under way');
+	fault_next('late-answer delay=1200ms count=1');
+	done(create('CLEAR_PIN'), 'another late answer comes after its own');
+	$locker->query_safe('COMMIT');
+	done($number, 'a late answer counts although the row was locked');
+	$locker->quit;
+}
+finish();
+
+# ------------------------------------------------------------------ pauses
+
+begin('paused', window => 1, retry_limit => 1, gateway => { window => 1 });
+{
+	fault_next('delay delay=300ms');
+
+	my $number = list_of_ten();
+
+	wait_until('a part is carried out', sub { scalar of_card(this_card()) });
+	sql("SELECT provreq.pause('paused', 'test')");
+	wait_until('the request has come back', sub {
+		!sql("SELECT count(*) FROM provreq.attempt WHERE number = $number") });
+	$cas->clear_faults;
+	sql("SELECT provreq.resume('paused')");
+	my $row = done($number, 'a list that a pause interrupts is not given up');
+
+	is(attempt_codes($row), 'RETRY NOT_SENT', 'it was interrupted');
+	is(products_received(), '1 2 3 4 5 6 7 8 9 10', 'and each product went out once');
 }
 finish();
 
@@ -573,6 +637,8 @@ finish();
 # -------------------------------------------------------------------- PINs
 
 begin('secrets', timeout => '400ms');
+sql(q{UPDATE provreq.wire_profile SET document = jsonb_set(document,}
+	  . q{ '{pin_digits,max}', '8') WHERE name = 'nagra_smsgw'});
 foreach my $fault ('', 'reject code=0042', 'garbage count=1', 'half-answer count=1',
 	'nonsense count=1', 'no-answer count=1')
 {

@@ -15,7 +15,7 @@ use ProvreqFaults;
 use ProvreqLinks;
 use Test::More;
 
-my $pin = '8264';
+my $pin = '82649173';			# as long as can be: it must not be found by chance
 my $key = 'a key that nobody may read';
 my $node = provreq_node('main',
 	conf => "log_statement = none\nlog_min_messages = debug1\n");
@@ -29,6 +29,11 @@ fill_directory($node, 500);
 sub sql { return ask($node, $_[0], session => "era $era") }
 
 sub end_of { return wait_for_end($node, $_[0], session => "era $era") }
+
+sub state_of
+{
+	return sql("SELECT life_cycle_state FROM provreq.request WHERE number = $_[0]");
+}
 
 # A CAS and the only effective provider, which sends to it.
 sub begin
@@ -47,6 +52,8 @@ sub begin
 sub finish
 {
 	ledger_agrees($node, $cas, "$provider: ledger and table agree",
+		provider => $provider);
+	cards_agree($node, $cas, "$provider: and the cards hold what they should",
 		provider => $provider);
 	is($cas->status->{errors}, 0, "$provider: no error of protocol");
 	sql("ALTER SERVER $provider OPTIONS (ADD state 'not_effective')");
@@ -385,8 +392,8 @@ begin('wrong_key');
 sql(q{ALTER USER MAPPING FOR provreq_worker SERVER wrong_key}
 	  . q{ OPTIONS (SET key 'not the key at all')});
 {
-	my $offset = -s $node->logfile;
 	my $number = create('REAUTHORISE_ALL_SERVICES');
+	my $offset;
 
 	wait_until('it was tried with the wrong key',
 		sub { grep { $_->{outcome} =~ /E003/ } $cas->ledger });
@@ -395,6 +402,16 @@ sql(q{ALTER USER MAPPING FOR provreq_worker SERVER wrong_key}
 	sql("ALTER USER MAPPING FOR provreq_worker SERVER wrong_key"
 		  . " OPTIONS (SET key '$key')");
 	done($number, 'it is sent with the right key');
+
+	# so says the CAS, too: no attempt is counted
+	$cas->fault('kind=reject code=E003');
+	$offset = -s $node->logfile;
+	$number = create('REAUTHORISE_ALL_SERVICES');
+	wait_for_message($node, qr/"wrong_key" is out of reach/, $offset);
+	is(state_of($number), 'PENDING', 'a complaint of the digest: it waits');
+	$cas->clear_faults;
+	is(done($number, 'and is sent in the end')->{attempts}, 1,
+		'without an attempt lost');
 }
 sql("ALTER SERVER wrong_key OPTIONS (ADD state 'not_effective')");
 $cas->stop;
@@ -422,6 +439,8 @@ finish();
 # ------------------------------------------------------------ PINs and keys
 
 begin('secrets', timeout => '400ms');
+sql(q{UPDATE provreq.wire_profile SET document = jsonb_set(document,}
+	  . q{ '{pin_digits,max}', '8') WHERE name = 'nds_ascii'});
 foreach my $fault ('', 'reject code=E042', 'garbage count=1',
 	'half-answer count=1', 'wrong-digest count=1', 'no-answer count=1')
 {

@@ -38,6 +38,7 @@ extern int64 unit_clock(void);
  * numbers from blocks, no checks and no heartbeat; and a link with rules.
  */
 extern CasLinkRules *unit_rules(int port);
+extern int	unit_effort;		/* ns that it takes to read a frame */
 extern CasSettings *unit_settings(CasLinkRules *rules);
 extern CasLink *unit_open(CasLinkRules *rules);
 

@@ -7,8 +7,12 @@
  */
 #include "postgres.h"
 
+#include <time.h>
+
 #include "tcp_link.h"
 #include "unit.h"
+
+int			unit_effort = 0;
 
 /* The settings of these tests are their rules. */
 static CasLinkRules *
@@ -86,6 +90,15 @@ dialect_check_answer(const CasSettings *settings, const char *data, Size len,
 	return false;
 }
 
+static int64
+clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64) now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 static CasFrameKind
 dialect_read(const CasSettings *settings, const char *data, Size len,
 			 uint64 *transaction, const char **failure)
@@ -97,6 +110,8 @@ dialect_read(const CasSettings *settings, const char *data, Size len,
 		*transaction = strtoull(body + 1, NULL, 10);
 		return CAS_FRAME_ANSWER;
 	}
+	for (int64 start = clock_ns(); clock_ns() - start < unit_effort;)
+		;
 	if (body[0] == 'O')
 		return CAS_FRAME_OTHER;
 	*failure = psprintf("a frame of kind %c came", body[0]);

@@ -309,6 +309,64 @@ test_numbers_that_follow(void)
 	peer_stop(peer);
 }
 
+/* Answers that come until there are so many, or one to that serial. */
+static int
+answers_up_to(CasLink *link, int n, int serial, CasReply *last)
+{
+	int			good = 0;
+
+	while (good < n && unit_process(link, last, 1) == 1 &&
+		   !(last->late || last->tag == serial))
+		good += unit_answered(last, (int) last->tag) ? 1 : 0;
+	return good;
+}
+
+/*
+ * Few numbers come round while one message waits, or waits no more: it keeps
+ * its number until the end of the connection.
+ */
+static void
+test_numbers_come_round(bool late, bool blocks)
+{
+	Peer	   *peer = peer_start(PEER_HOLDS, NULL, NULL);
+	CasLinkRules *rules = unit_rules(peer->port);
+	CasLink    *link;
+	CasReply	reply = {0};
+	int			good = 0;
+
+	rules->per_connection = !blocks;
+	rules->last_number = 40;
+	rules->timeout = late ? 200 : 5000;
+	unit_generous = false;
+	link = tcp_transport.open(unit_settings(rules));
+	tcp_transport.give_numbers(link, "cas-a", 1, 40);
+	peer->ledger->release = 1000;
+	ok(tcp_transport.capacity(link) == 9,
+	   "at most a quarter of all numbers is under way");
+	unit_submit(link, 2000, 0);
+	if (late)
+		ok(unit_process(link, &reply, 1) == 1 &&
+		   reply.status == CAS_NO_ANSWER, "one message has no answer");
+	for (int i = 1; i <= 200; i += 5)
+	{
+		uint64		numbers[2];
+
+		if (tcp_transport.wants_numbers(link, &numbers[0], &numbers[1]))
+			tcp_transport.give_numbers(link, "cas-a", 1, 40);
+		for (int j = i; j < i + 5; j++)
+			unit_submit(link, j, 0);
+		good += answers_up_to(link, 5, 2000, &reply);
+	}
+	ok(good == 200, "all others have theirs (%d)", good);
+	peer->ledger->release = 2000;
+	ok(unit_process(link, &reply, 1) == 1 && reply.late == late &&
+	   reply.request == 3000 && unit_answered(&reply, 2000),
+	   "and it has its own");
+	ok(peer->ledger->connections == 1, "all on one connection");
+	unit_generous = true;
+	peer_stop(peer);
+}
+
 void
 test_lines(void)
 {
@@ -318,4 +376,8 @@ test_lines(void)
 	test_numbers_are_used_once();
 	test_numbers_of_a_connection();
 	test_numbers_that_follow();
+	test_numbers_come_round(false, false);
+	test_numbers_come_round(true, false);
+	test_numbers_come_round(false, true);
+	test_numbers_come_round(true, true);
 }

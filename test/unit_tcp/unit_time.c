@@ -251,9 +251,11 @@ test_stall(bool by_order, int events)
 
 /* Something comes all the time, but not the answer. */
 static void
-test_flood(bool by_order)
+test_flood(bool by_order, bool tls)
 {
-	Peer	   *peer = peer_start(PEER_FLOODS, NULL, NULL);
+	Peer	   *peer = peer_start(PEER_FLOODS,
+								  tls ? unit_file("server.crt") : NULL,
+								  unit_file("server.key"));
 	CasLinkRules *rules = unit_rules(peer->port);
 	CasLink    *link;
 	CasReply	reply;
@@ -263,7 +265,10 @@ test_flood(bool by_order)
 
 	rules->by_order = rules->per_connection = by_order;
 	rules->timeout = 500;
+	rules->tls = tls;
+	rules->ca_file = unit_file("server.crt");
 	link = unit_open(rules);
+	unit_effort = 2000;			/* more than it takes to write one */
 	start = unit_clock();
 	unit_submit(link, 1, 0);
 	while (n == 0 && unit_clock() < start + PATIENCE)
@@ -273,6 +278,7 @@ test_flood(bool by_order)
 		n = tcp_transport.process(link, &reply, 1);
 		longest = Max(longest, unit_clock() - before);
 	}
+	unit_effort = 0;
 	ok(n == 1 && reply.status == CAS_NO_ANSWER &&
 	   unit_clock() < start + PATIENCE,
 	   "a message has its end under a flood, after %d ms",
@@ -293,6 +299,8 @@ test_time(void)
 	test_stall(true, PG_INT32_MAX);
 	test_stall(false, 0);
 	test_stall(true, 0);
-	test_flood(false);
-	test_flood(true);
+	test_flood(false, false);
+	test_flood(true, false);
+	test_flood(false, true);
+	test_flood(true, true);
 }
