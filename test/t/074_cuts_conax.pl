@@ -25,7 +25,7 @@ use Test::More;
 # So many conversations at once, and bytes from one cut to the next: a whole
 # conversation has some thousands.
 my $width = 8;
-my $step = $ENV{PROVREQ_QUICK} ? 41 : 5;
+my $step = $ENV{PROVREQ_QUICK} ? 41 : 1;
 
 my @relays;
 
