@@ -149,12 +149,23 @@ sub start_crowd
 
 my @crowds = map { start_crowd(500) } 1 .. $sessions / 500;
 
-wait_until(
-	"$sessions sessions wait",
-	sub {
-		$_->{run}->pumpable or die $_->{err} foreach @crowds;
-		return waiting() == $sessions;
-	});
+my $waiting;
+my $all_wait = eval {
+	wait_until(
+		"$sessions sessions wait",
+		sub {
+			$_->{run}->pumpable or die $_->{err} foreach @crowds;
+			$waiting = waiting();
+			return $waiting == $sessions;
+		});
+};
+if (!$all_wait)
+{
+	my $error = $@;
+
+	diag("$waiting of $sessions wait", map { $_->{err} } @crowds);
+	die $error;
+}
 my @pids = split /\n/, $node->safe_psql('postgres',
 	'SELECT pid FROM pg_stat_activity'
 	  . " WHERE query LIKE '%provreq.wait\\_for%' AND pid <> pg_backend_pid()");
