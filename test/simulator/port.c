@@ -13,10 +13,12 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "port.h"
+#include "program.h"
 
 #define BACKLOG 1024
 
@@ -107,6 +109,8 @@ port_accept(struct sockaddr_in *peer)
 				 SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	else if (errno == EMFILE || errno == ENFILE)
+		fail("could not accept a connection", strerror(errno));
 	return fd;
 }
 

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * program.c
- *		What the main programs share: complaints, values of the command line,
- *		and telling the port.
+ *		What the main programs share: complaints, limits, values of the
+ *		command line, and telling the port.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,16 +10,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "program.h"
 #include "text.h"
 
 static const char *program = "simulator";
 
+/* Also lets the process have as many connections as it may. */
 void
 program_start(const char *name)
 {
+	struct rlimit files;
+
 	program = name;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0)
+	{
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 }
 
 bool

@@ -123,6 +123,21 @@ sub test_connection
 		  && sysread($socket, $seen, 1) == 0, 'they are closed');
 }
 
+# Who leaves in the middle of a message is not waited for.
+sub test_half_messages
+{
+	my ($sim) = @_;
+	for my $i (1 .. 50)
+	{
+		my $socket = IO::Socket::INET->new("127.0.0.1:$sim->{port}");
+		print $socket "POST /ca-server/webservices/client/authorization"
+		  . " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\n<s:";
+		close($socket);
+	}
+	ok(poll_until(sub { control($sim, 'status') =~ / connections=0/ }),
+		'connections that end in the middle of a message are closed');
+}
+
 # Who hangs holds up nobody, and goes when the client goes.
 sub test_hanging
 {
@@ -221,6 +236,7 @@ sub test_faults
 	is($sim->{scheme}, @options ? 'https' : 'http', "faults: $sim->{scheme}");
 	test_one_fault($sim, $_) for sort keys %faults;
 	test_connection($sim) unless @options;
+	test_half_messages($sim);
 	test_hanging($sim);
 	test_refusing($sim);
 	test_matching($sim) unless @options;

@@ -163,7 +163,15 @@ if (!$all_wait)
 {
 	my $error = $@;
 
-	diag("$waiting of $sessions wait", map { $_->{err} } @crowds);
+	eval { $_->{run}->pump_nb } foreach @crowds;
+	diag("$waiting of $sessions wait",
+		map { "\n" . $_->{err} } @crowds);
+	diag($node->safe_psql('postgres',
+			'SELECT count(*), state, wait_event_type, wait_event, left(query, 40)'
+			  . ' FROM pg_stat_activity GROUP BY 2, 3, 4, 5'));
+	diag($node->safe_psql('postgres',
+			'SELECT count(*), life_cycle_state, hold_reason'
+			  . ' FROM provreq.request GROUP BY 2, 3'));
 	die $error;
 }
 my @pids = split /\n/, $node->safe_psql('postgres',
