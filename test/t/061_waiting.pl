@@ -28,7 +28,9 @@ my $patience = 60;				# seconds that a session waits
 my $cards = 200;
 my $node = provreq_node('main',
 	init => [ allows_streaming => 1 ],
-	conf => 'max_connections = ' . ($sessions + 50) . "\n");
+	conf => 'max_connections = ' . ($sessions + 50) . "\n"
+	  # all of them read at once; the 1 MB of a test server is not enough
+	  . "shared_buffers = 64MB\n");
 my $cas = Provreq::Simulator->start;
 my $dir = PostgreSQL::Test::Utils::tempdir();
 
