@@ -30,11 +30,11 @@ OBJS = \
 	src/adapter_nagravision.o \
 	src/adapter_nds.o \
 	src/api.o \
+	src/api_again.o \
 	src/api_arguments.o \
 	src/api_function.o \
 	src/api_provider.o \
 	src/api_rules.o \
-	src/api_secret.o \
 	src/api_trial.o \
 	src/api_udf.o \
 	src/api_values.o \
@@ -73,9 +73,11 @@ OBJS = \
 	src/layout_names.o \
 	src/layout_parse.o \
 	src/new_id.o \
+	src/pin.o \
 	src/process.o \
 	src/profile.o \
 	src/provider.o \
+	src/provider_clash.o \
 	src/provider_options.o \
 	src/provider_status.o \
 	src/provreq.o \
@@ -111,8 +113,10 @@ OBJS = \
 	src/soap.o \
 	src/soap_template.o \
 	src/statement_cache.o \
+	src/statement_text.o \
 	src/stats.o \
 	src/supervisor.o \
+	src/take_lock.o \
 	src/tcp_connect.o \
 	src/tcp_connection.o \
 	src/tcp_failure.o \
@@ -130,6 +134,7 @@ OBJS = \
 	src/trigger_rules.o \
 	src/use_directory.o \
 	src/values.o \
+	src/verdict.o \
 	src/wait_for.o \
 	src/waiters.o \
 	src/wake.o \
@@ -162,6 +167,9 @@ REGRESS = \
 	session \
 	web_api \
 	operate \
+	reconcile_record \
+	large \
+	catalog \
 	teardown
 # The tests count characters
 REGRESS_OPTS = --encoding=UTF8
@@ -203,6 +211,7 @@ $(CURDIR)/src:
 	$(MKDIR_P) $@
 
 provreq--1.0.sql: $(srcdir)/tools/assemble \
+		$(srcdir)/schema/operation.macros \
 		$(sort $(wildcard $(srcdir)/schema/*.sql)) \
 		$(sort $(wildcard $(srcdir)/profiles/*.json))
 	sh $^ > $@.new

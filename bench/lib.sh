@@ -5,8 +5,10 @@
 #
 #	bench_prepare				packages, build, programs, certificate
 #	bench_machine				prints what it runs on
-#	bench_server [setting...]	a cluster where everything is durable, and
-#								the extension in its database
+#	bench_cluster NAME [setting...]
+#								a cluster where everything is durable
+#	bench_server [setting...]	the cluster "bench", and the extension in its
+#								database
 #	bench_simulator http|https	a Conax simulator; sets SIM_URL, SIM_CONTROL,
 #								SIM_LEDGER
 #	bench_provider				the provider "bench", for that simulator
@@ -89,10 +91,17 @@ sql() {
 
 # Everything is durable; checkpoints are rare, so that they fall on both sides
 # of a comparison alike.
-bench_server() {
-	start_server bench 'fsync = on' 'synchronous_commit = on' \
+bench_cluster() {
+	local name=$1
+
+	shift
+	start_server "$name" 'fsync = on' 'synchronous_commit = on' \
 		'full_page_writes = on' 'shared_buffers = 256MB' 'max_wal_size = 8GB' \
 		'checkpoint_timeout = 1h' 'track_commit_timestamp = on' "$@"
+}
+
+bench_server() {
+	bench_cluster bench "$@"
 	sql 'CREATE EXTENSION provreq'
 	say "$(sql "SELECT string_agg(name || ' = ' || current_setting(name), ', ' ORDER BY name)
 		FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes',

@@ -43,7 +43,7 @@ CREATE TABLE provreq.request (
 	provider_error_description text,
 	attempts integer NOT NULL DEFAULT 0,
 	attempt_log jsonb,
-	parts_done integer[],
+	parts_done text[],
 	retry_date timestamptz,
 	hold_reason text,
 	udf_string_1 text,
@@ -138,12 +138,18 @@ SELECT pg_catalog.pg_extension_config_dump('provreq.request_closed_default', '')
 SELECT pg_catalog.pg_extension_config_dump('provreq.request_secret', '');
 SELECT pg_catalog.pg_extension_config_dump('provreq.attempt', '');
 
+COMMENT ON SEQUENCE provreq.request_number_seq IS 'Numbers of requests.';
+COMMENT ON SEQUENCE provreq.sequence_number_seq IS 'The order in which attempts of all senders were made: request.sequence_number.';
+COMMENT ON SEQUENCE provreq.incarnation_seq IS 'Starts of senders: attempt.incarnation.';
 COMMENT ON TABLE provreq.request IS
 'Provisioning requests: one row for every command that is, was, or is to be sent to a conditional access system. Pending rows are in request_pending; a finished row moves to request_closed and never changes again.';
 COMMENT ON TABLE provreq.request_pending IS 'The pending part of provreq.request: what the senders work on.';
 COMMENT ON TABLE provreq.request_closed IS 'The closed part of provreq.request, by the month (UTC) of closed_date: append-only.';
 COMMENT ON TABLE provreq.request_closed_default IS 'Closed requests of months that have no partition; make_partitions() moves them.';
 COMMENT ON TABLE provreq.request_secret IS 'PINs of requests, and request texts that hold them. Read by the senders and by provreq_admin.';
+COMMENT ON COLUMN provreq.request_secret.number IS 'The request.';
+COMMENT ON COLUMN provreq.request_secret.parameters IS 'The parameters that are asterisks in the request, as they are.';
+COMMENT ON COLUMN provreq.request_secret.request IS 'The text that went out, as it went out; null before that.';
 COMMENT ON TABLE provreq.attempt IS 'Attempts without an outcome: written before the first byte leaves, removed with the outcome. One that outlives its sender is in doubt.';
 
 COMMENT ON COLUMN provreq.attempt.number IS 'The request.';
@@ -179,8 +185,8 @@ COMMENT ON COLUMN provreq.request.error_description IS 'The same in words.';
 COMMENT ON COLUMN provreq.request.provider_error_code IS 'The code of the CAS itself.';
 COMMENT ON COLUMN provreq.request.provider_error_description IS 'The words of the CAS itself.';
 COMMENT ON COLUMN provreq.request.attempts IS 'How often it was sent, or at least may have been.';
-COMMENT ON COLUMN provreq.request.attempt_log IS 'Attempts that did not settle it: an array of objects with attempt, sequence_number, started, ended, verdict (RETRY, UNKNOWN), error_code and error_description.';
-COMMENT ON COLUMN provreq.request.parts_done IS 'Of a request of several messages, the indexes of those that were carried out in earlier attempts.';
+COMMENT ON COLUMN provreq.request.attempt_log IS 'Attempts that did not settle it: an array of objects with attempt, sequence_number, started, ended, verdict (RETRY, UNKNOWN), error_code and error_description; interrupted, when the sender broke it off without any failure, so that it counts towards no limit.';
+COMMENT ON COLUMN provreq.request.parts_done IS 'Of a request of several messages, what those were about that were carried out, as name=value of the parameter: while PENDING and when REJECTED, all of them; when COMPLETED, those of earlier attempts. Null when there are none.';
 COMMENT ON COLUMN provreq.request.retry_date IS 'Not tried again before this.';
 COMMENT ON COLUMN provreq.request.hold_reason IS 'Why it waits for a person: use provreq.resubmit() or provreq.cancel(). Null when it does not.';
 COMMENT ON COLUMN provreq.request.created_date IS 'When it was created.';

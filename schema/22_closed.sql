@@ -64,6 +64,8 @@ BEGIN
 	EXECUTE pg_catalog.format('CREATE INDEX %I ON %s USING hash ((ordering_keys[1]))', name || '_key', partition);
 	EXECUTE pg_catalog.format('CREATE INDEX %I ON %s (reference_number)'
 		' WHERE reference_number IS NOT NULL', name || '_reference', partition);
+	EXECUTE pg_catalog.format('CREATE INDEX %I ON %s (number)'
+		' WHERE life_cycle_state = ''REJECTED''', name || '_rejected', partition);
 END
 $$;
 COMMENT ON FUNCTION provreq.index_closed(regclass) IS
@@ -73,14 +75,14 @@ SELECT provreq.index_closed('provreq.request_closed_default');
 CREATE FUNCTION provreq.lock_partitions() RETURNS void
 	LANGUAGE sql SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	SELECT pg_catalog.pg_advisory_xact_lock('provreq.request_closed'::regclass::oid::bigint);
+	SELECT provreq.take_lock('provreq.request_closed');
 END;
 COMMENT ON FUNCTION provreq.lock_partitions() IS
 'Lets one transaction at a time make partitions; taken before any other lock.';
 
 CREATE FUNCTION provreq.make_partition(month date) RETURNS void
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-	SET timezone = 'UTC'
+	SET timezone = 'UTC' SET lock_timeout = '200ms'
 AS $$
 DECLARE
 	name text := 'request_closed_' || pg_catalog.to_char(month, 'YYYY_MM');
@@ -102,11 +104,13 @@ BEGIN
 	 * be closed meanwhile.  A reader that knows the old set of partitions must
 	 * have ended before, and the next one wait until there is the new set, or
 	 * it would see those rows nowhere.
+	 * ONLY: who reads or closes goes through the parent, and the vacuum of a
+	 * large partition, which locks that, need not be waited for.
 	 */
-	LOCK TABLE provreq.request_closed IN SHARE ROW EXCLUSIVE MODE;
+	LOCK TABLE ONLY provreq.request_closed IN SHARE ROW EXCLUSIVE MODE;
 	IF EXISTS (SELECT FROM provreq.request_closed_default
 			WHERE closed_date >= from_date AND closed_date < to_date) THEN
-		LOCK TABLE provreq.request_closed IN ACCESS EXCLUSIVE MODE;
+		LOCK TABLE ONLY provreq.request_closed IN ACCESS EXCLUSIVE MODE;
 	END IF;
 	EXECUTE pg_catalog.format('WITH moved AS (DELETE FROM provreq.request_closed_default'
 		' WHERE closed_date >= %L AND closed_date < %L RETURNING *)'
@@ -116,7 +120,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION provreq.make_partition(date) IS
-'Makes the partition of the closed requests of one month (UTC), given by its first day, unless it is there. Rows of that month in the default partition move into it.';
+'Makes the partition of the closed requests of one month (UTC), given by its first day, unless it is there. Rows of that month in the default partition move into it. Error: 55P03 when sessions that read closed requests do not end within 200 ms; senders would have to wait behind it.';
 
 CREATE FUNCTION provreq.make_partitions() RETURNS boolean
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -150,10 +154,11 @@ COMMENT ON FUNCTION provreq.make_partitions() IS
 CREATE FUNCTION provreq.drop_partitions(keep interval, force boolean DEFAULT false)
 	RETURNS SETOF text
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-	SET timezone = 'UTC'
+	SET timezone = 'UTC' SET lock_timeout = '1s'
 AS $$
 DECLARE
 	cut date;
+	partitions text[];
 	partition text;
 BEGIN
 	IF keep IS NULL OR force IS NULL THEN
@@ -168,23 +173,26 @@ BEGIN
 			HINT = 'If the record really may go, say force => true.';
 	END IF;
 	cut := pg_catalog.date_trunc('month', pg_catalog.now() - keep);
-	FOR partition IN
-		SELECT c.relname FROM pg_catalog.pg_inherits i
+	partitions := ARRAY(
+		SELECT c.relname::text FROM pg_catalog.pg_inherits i
 		JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
 		WHERE i.inhparent = 'provreq.request_closed'::regclass
 		AND c.relname ~ '^request_closed_[0-9]{4}_[0-9]{2}$'
 		AND pg_catalog.to_date(pg_catalog.right(c.relname, 7), 'YYYY_MM') < cut
-		ORDER BY 1
-	LOOP
+		ORDER BY c.relname);
+	/* what takes long comes first: from the first DROP on nobody can close */
+	FOREACH partition IN ARRAY partitions LOOP
 		EXECUTE pg_catalog.format('DELETE FROM provreq.request_secret s'
 			' USING provreq.%I p WHERE p.number = s.number', partition);
+	END LOOP;
+	FOREACH partition IN ARRAY partitions LOOP
 		EXECUTE pg_catalog.format('DROP TABLE provreq.%I', partition);
 		RETURN NEXT partition;
 	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION provreq.drop_partitions(interval, boolean) IS
-'Drops the partitions of closed requests whose month ended longer ago than "keep", with what request_secret has for them, and returns their names. Less than 24 months must be forced. Nothing calls it by itself. Errors: 22004, 22023.';
+'Drops the partitions of closed requests whose month ended longer ago than "keep", with what request_secret has for them, and returns their names. Less than 24 months must be forced. Nothing calls it by itself. Senders cannot close requests while it waits for sessions that read them, so it waits 1 s at most and then drops nothing. Errors: 22004, 22023, 55P03 (call it again later).';
 
 /*
  * Where this database lives.  A dump carries it along, so that a restored or

@@ -72,10 +72,12 @@ CREATE TABLE provreq.intervention (
 	reason text,
 	details jsonb,
 	by_user text NOT NULL,
+	by_unit text,
 	by_date timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );
 CREATE INDEX intervention_number ON provreq.intervention (number)
 	WHERE number IS NOT NULL;
+COMMENT ON SEQUENCE provreq.intervention_id_seq IS 'Ids of interventions.';
 COMMENT ON TABLE provreq.intervention IS 'What people did to requests and providers, who, when and why: append-only, dumped with the database.';
 COMMENT ON COLUMN provreq.intervention.id IS 'Order in which it was done.';
 COMMENT ON COLUMN provreq.intervention.act IS 'The function that did it: cancel, resubmit, release_doubtful, resubmit_rejected, pause or resume.';
@@ -83,7 +85,8 @@ COMMENT ON COLUMN provreq.intervention.number IS 'The request that it was done t
 COMMENT ON COLUMN provreq.intervention.provider IS 'The provider, of the request or itself.';
 COMMENT ON COLUMN provreq.intervention.reason IS 'Why, in the words of who did it; null when none was given.';
 COMMENT ON COLUMN provreq.intervention.details IS 'What else it was called with, and what it found: hold_reason, outcome, since, error_code, resubmitted.';
-COMMENT ON COLUMN provreq.intervention.by_user IS 'Who did it: the role that called, as provreq.caller() has it.';
+COMMENT ON COLUMN provreq.intervention.by_user IS 'Who did it: the user of the session in use, else the role that called.';
+COMMENT ON COLUMN provreq.intervention.by_unit IS 'The unit of who did it, as the session in use has it; null without one.';
 COMMENT ON COLUMN provreq.intervention.by_date IS 'When it was done; it counts from the commit.';
 SELECT pg_catalog.pg_extension_config_dump('provreq.intervention_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('provreq.intervention', '');
@@ -115,8 +118,9 @@ CREATE FUNCTION provreq.record_intervention(act text, number bigint, provider te
 	reason text, details jsonb DEFAULT NULL) RETURNS bigint
 	LANGUAGE sql SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	INSERT INTO provreq.intervention (act, number, provider, reason, details, by_user)
-		VALUES (act, number, provider, NULLIF(reason, ''), details, provreq.caller())
+	INSERT INTO provreq.intervention (act, number, provider, reason, details, by_user, by_unit)
+		VALUES (act, number, provider, NULLIF(reason, ''), details,
+			provreq.caller(), provreq.caller_unit())
 		RETURNING id;
 END;
 COMMENT ON FUNCTION provreq.record_intervention(text, bigint, text, text, jsonb) IS

@@ -52,21 +52,23 @@ COMMENT ON FUNCTION provreq.check_resubmit_rejected(text, timestamptz, boolean) 
  * "place" is where a request stands in the order of its cards: a resubmission
  * stands where its original did.
  */
-CREATE FUNCTION provreq.make_resubmissions(provider text, since timestamptz,
-	error_code text, despite_later boolean, intervention bigint)
-	RETURNS TABLE (original bigint, number bigint, refusal text)
-	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-	SET plan_cache_mode = force_custom_plan
+CREATE FUNCTION provreq.judge_rejected(provider text, since timestamptz,
+	error_code text, despite_later boolean)
+	RETURNS TABLE (original bigint, place bigint, refusal text)
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+	SET enable_nestloop = off SET jit = off	/* nobody knows how many there are */
 AS $$
 	WITH rejected AS MATERIALIZED (
-		SELECT c.*, coalesce(x.first, c.number) AS place, s.parameters AS secret
+		SELECT c.number, c.ordering_keys, coalesce(x.first, c.number) AS place,
+			s.number IS NULL AND EXISTS (SELECT FROM jsonb_each(c.parameters) p
+				WHERE p.value = '"****"' AND p.key <> 'message') AS secret_is_gone
 		FROM provreq.request_closed c
 		LEFT JOIN provreq.resubmission x ON x.number = c.number
 		LEFT JOIN provreq.request_secret s ON s.number = c.number
 		WHERE c.life_cycle_state = 'REJECTED' AND c.provider = $1 AND c.closed_date >= $2
 		AND (c.error_code = $3 OR $3 IS NULL AND c.error_code IS DISTINCT FROM 'CANCELLED')
 		AND NOT EXISTS (SELECT FROM provreq.resubmission y WHERE y.original = c.number)
-	), others AS (
+	), others AS MATERIALIZED (
 		SELECT o.number, coalesce(x.first, o.number) AS place, k.key
 		FROM (
 			SELECT c.number, c.ordering_keys FROM provreq.request_closed c
@@ -77,55 +79,72 @@ AS $$
 		) AS o
 		LEFT JOIN provreq.resubmission x ON x.number = o.number
 		CROSS JOIN unnest(o.ordering_keys) AS k (key)
-	), later AS (
-		SELECT r.number, min(o.number) AS later
+	), touched AS MATERIALIZED (
+		SELECT r.number, r.place, k.key
 		FROM rejected r CROSS JOIN unnest(r.ordering_keys) AS k (key)
-		JOIN others o ON o.key = k.key AND o.place > r.place
-		GROUP BY r.number
-	), judged AS MATERIALIZED (
-		SELECT r.*, CASE
-			WHEN l.later IS NOT NULL AND NOT $4 THEN
-				format('request %s of the same smartcard or STB came after it', l.later)
-			WHEN r.secret IS NULL AND EXISTS (SELECT FROM jsonb_each(r.parameters) p
-					WHERE p.value = '"****"' AND p.key <> 'message') THEN
-				'its PIN is not stored any more'
-			END AS refusal
-		FROM rejected r LEFT JOIN later l ON l.number = r.number
-	), chosen AS MATERIALIZED (
-		SELECT j.*, nextval('provreq.request_number_seq') AS new_number
-		FROM (SELECT * FROM judged WHERE judged.refusal IS NULL ORDER BY place, number) AS j
-	), made AS (
-		INSERT INTO provreq.request_pending (number, provider, type, priority,
-			process_immediately, subscription_id, ordering_keys, parameters,
-			name, process_name, process_id,
-			udf_string_1, udf_string_2, udf_string_3, udf_string_4,
-			udf_string_5, udf_string_6, udf_string_7, udf_string_8,
-			udf_float_1, udf_float_2, udf_float_3, udf_float_4,
-			udf_date_1, udf_date_2, udf_date_3, udf_date_4,
-			created_by_user, updated_by_user, created_by_unit, updated_by_unit)
-		SELECT c.new_number, c.provider, c.type, c.priority,
-			c.process_immediately, c.subscription_id, c.ordering_keys, c.parameters,
-			c.name, c.process_name, c.process_id,
-			c.udf_string_1, c.udf_string_2, c.udf_string_3, c.udf_string_4,
-			c.udf_string_5, c.udf_string_6, c.udf_string_7, c.udf_string_8,
-			c.udf_float_1, c.udf_float_2, c.udf_float_3, c.udf_float_4,
-			c.udf_date_1, c.udf_date_2, c.udf_date_3, c.udf_date_4,
-			provreq.caller(), provreq.caller(), provreq.caller_unit(), provreq.caller_unit()
-		FROM chosen c
-	), secrets AS (
-		INSERT INTO provreq.request_secret (number, parameters)
-		SELECT c.new_number, c.secret FROM chosen c WHERE c.secret IS NOT NULL
-	), noted AS (
-		INSERT INTO provreq.resubmission (original, number, first, intervention)
-		SELECT c.number, c.new_number, c.place, $5 FROM chosen c
+	), later AS MATERIALIZED (
+		SELECT t.number, min(o.number) AS later
+		FROM touched t JOIN others o ON o.key = t.key AND o.place > t.place
+		GROUP BY t.number
 	)
-	SELECT c.number, c.new_number, NULL::text FROM chosen c
-	UNION ALL
-	SELECT j.number, NULL, j.refusal FROM judged j WHERE j.refusal IS NOT NULL
-	ORDER BY 1;
+	SELECT r.number, r.place, CASE
+		WHEN l.later IS NOT NULL AND NOT $4 THEN
+			format('request %s of the same smartcard or STB came after it', l.later)
+		WHEN r.secret_is_gone THEN 'its PIN is not stored any more'
+	END
+	FROM rejected r LEFT JOIN later l ON l.number = r.number
+	ORDER BY r.place, r.number;
+$$;
+COMMENT ON FUNCTION provreq.judge_rejected(text, timestamptz, text, boolean) IS
+'The rejected requests that provreq.resubmit_rejected() is about, in their order, with what the record says against a resubmission.';
+
+CREATE FUNCTION provreq.make_again(provider text, numbers bigint[], since timestamptz)
+	RETURNS TABLE (original bigint, number bigint, refusal text)
+	AS 'MODULE_PATHNAME', 'provreq_make_again'
+	LANGUAGE c VOLATILE STRICT;
+COMMENT ON FUNCTION provreq.make_again(text, bigint[], timestamptz) IS
+'Makes new requests out of rejected ones that were closed at "since" or later, in the order of their numbers, by the same way and with the same checks as any other; refusal: why one cannot be made. For resubmit_rejected().';
+
+CREATE FUNCTION provreq.make_resubmissions(provider text, since timestamptz,
+	error_code text, despite_later boolean, intervention bigint)
+	RETURNS TABLE (original bigint, number bigint, refusal text)
+	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	at_once CONSTANT integer := 1000;
+	numbers bigint[];
+	places bigint[];
+	refused bigint[];
+	refusals text[];
+	start integer := 1;
+BEGIN
+	SELECT array_agg(j.original ORDER BY j.place, j.original) FILTER (WHERE j.refusal IS NULL),
+		array_agg(j.place ORDER BY j.place, j.original) FILTER (WHERE j.refusal IS NULL),
+		array_agg(j.original ORDER BY j.original) FILTER (WHERE j.refusal IS NOT NULL),
+		array_agg(j.refusal ORDER BY j.original) FILTER (WHERE j.refusal IS NOT NULL)
+	INTO numbers, places, refused, refusals
+	FROM provreq.judge_rejected($1, $2, $3, $4) AS j;
+	RETURN QUERY SELECT u.original, NULL::bigint, u.refusal
+		FROM unnest(refused, refusals) AS u (original, refusal);
+	WHILE start <= cardinality(numbers) LOOP
+		RETURN QUERY
+			WITH made AS MATERIALIZED (
+				SELECT * FROM provreq.make_again($1, numbers[start : start + at_once - 1], $2)
+			), noted AS (
+				INSERT INTO provreq.resubmission (original, number, first, intervention)
+				SELECT m.original, m.number, u.place, $5
+				FROM made m
+				JOIN unnest(numbers[start : start + at_once - 1], places[start : start + at_once - 1])
+					AS u (original, place) ON u.original = m.original
+				WHERE m.number IS NOT NULL
+			)
+			SELECT m.original, m.number, m.refusal FROM made m;
+		start := start + at_once;
+	END LOOP;
+END
 $$;
 COMMENT ON FUNCTION provreq.make_resubmissions(text, timestamptz, text, boolean, bigint) IS
-'Makes new requests out of rejected ones; for resubmit_rejected().';
+'Makes new requests out of rejected ones, and notes where each comes from; for resubmit_rejected().';
 
 CREATE FUNCTION provreq.resubmit_rejected(provider text, since timestamptz,
 	error_code text DEFAULT NULL, reason text DEFAULT NULL,
@@ -142,18 +161,18 @@ BEGIN
 	PERFORM provreq.check_reason($4, false);
 	PERFORM provreq.check_resubmit_rejected($1, $2, $5);
 	/* one at a time, so that nothing is resubmitted twice */
-	PERFORM pg_advisory_xact_lock('provreq.resubmission'::regclass::oid::bigint);
-	RETURN QUERY SELECT * FROM provreq.make_resubmissions($1, $2, $3, $5, act);
+	PERFORM provreq.take_lock('provreq.resubmission');
+	RETURN QUERY SELECT * FROM provreq.make_resubmissions($1, $2, $3, $5, act) ORDER BY 1;
 	GET DIAGNOSTICS refused = ROW_COUNT;
 	SELECT count(*) INTO made FROM provreq.resubmission r WHERE r.intervention = act;
-	INSERT INTO provreq.intervention (id, act, provider, reason, by_user, details)
-		VALUES (act, 'resubmit_rejected', $1, NULLIF($4, ''), provreq.caller(),
+	INSERT INTO provreq.intervention (id, act, provider, reason, by_user, by_unit, details)
+		VALUES (act, 'resubmit_rejected', $1, NULLIF($4, ''), provreq.caller(), provreq.caller_unit(),
 			jsonb_build_object('since', $2, 'error_code', $3, 'despite_later', $5,
 				'resubmitted', made, 'refused', refused - made));
 END
 $$;
 COMMENT ON FUNCTION provreq.resubmit_rejected(text, timestamptz, text, text, boolean) IS
-'Makes new requests out of the REJECTED ones of a provider that were closed at "since" or later, in the order of their numbers, with the same parameters (a PIN too, as long as provreq.request_secret has it), priority and user-defined fields, due at once. error_code: only those; without one all but the CANCELLED. Returns each original with the number of the new request, or with the reason why there is none: a later request of the same smartcard or STB was carried out or is pending (unless despite_later), or its PIN is not stored any more. Those resubmitted before are left out. Where each comes from is in provreq.resubmission, the act in provreq.intervention. Errors: 42704 no such provider, 55000 provider not effective, 25001 isolation level other than READ COMMITTED, 22004, 22023.';
+'Makes new requests out of the REJECTED ones of a provider that were closed at "since" or later, in the order of their numbers, with the same parameters (a PIN too, as long as provreq.request_secret has it), priority and user-defined fields, due at once. error_code: only those; without one all but the CANCELLED. Returns each original with the number of the new request, or with the reason why there is none: a later request of the same smartcard or STB was carried out or is pending (unless despite_later), its PIN is not stored any more, or it could not be made today: each goes through all checks of a new request, for the service, the smartcard and the STB that have its CA IDs now and belong to the same subscription. Those resubmitted before are left out. Where each comes from is in provreq.resubmission, the act in provreq.intervention. Errors: 42704 no such provider, 55000 provider not effective, 25001 isolation level other than READ COMMITTED, 22004, 22023.';
 
 REVOKE ALL ON provreq.resubmission FROM PUBLIC;
 REVOKE ALL ON FUNCTION provreq.resubmit_rejected(text, timestamptz, text, text, boolean) FROM PUBLIC;

@@ -317,8 +317,8 @@ COMMENT ON FUNCTION provreq.check_list_arguments(text, text, text, integer, inte
 'Raises an error (22023, or 22004 when none of the three is given) unless provreq.list can answer.';
 
 /*
- * Three statements, so that each has the index it wants.  Only a closed
- * request has a reference number.
+ * Three statements, planned for their very arguments, so that each has the
+ * index it wants.  Only a closed request has a reference number.
  */
 CREATE FUNCTION provreq.list(type text DEFAULT NULL,
 	life_cycle_state text DEFAULT NULL,
@@ -330,6 +330,7 @@ CREATE FUNCTION provreq.list(type text DEFAULT NULL,
 	RETURNS SETOF jsonb
 	LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp
+	SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -362,14 +363,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION provreq.list(text, text, text, integer, integer, text, text) IS
-'Requests as documented response objects, the newest first. Exactly one of type, life_cycle_state and reference_number; number_of_results: 1 to 10000, default 100; offset: how many to pass over; fields_set: comma-separated fields, default all; kind: requests of that kind of providers only (the name of a foreign data wrapper). Errors: 22023, 22004 none of the three is given, 42704 no such kind.';
+'Requests as documented response objects, the newest first. Exactly one of type, life_cycle_state and reference_number; number_of_results: 1 to 10000, default 100; offset: how many to pass over, which are read, too; fields_set: comma-separated fields, default all; kind: requests of that kind of providers only (the name of a foreign data wrapper). Errors: 22023, 22004 none of the three is given, 42704 no such kind.';
 
 CREATE FUNCTION provreq.preview(number bigint) RETURNS text
 	AS 'MODULE_PATHNAME', 'provreq_preview'
-	LANGUAGE c STABLE STRICT SECURITY DEFINER
+	LANGUAGE c VOLATILE STRICT SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION provreq.preview(bigint) IS
-'What goes out for a request: method and path, headers, body; what went out where it was sent already. Secret parameters are asterisks for all but members of provreq_admin, the provider''s credentials for everybody. Errors: P0002 no such request.';
+'What goes out for a request: method and path, headers, body; what went out where it was sent already. Secret parameters are asterisks for all but members of provreq_admin, the provider''s credentials for everybody. Sees a request that the same statement has made, too. Errors: P0002 no such request.';
 
 CREATE FUNCTION provreq.explain_reply(provider text, reply bytea,
 	http_status integer DEFAULT 200, operation text DEFAULT NULL,

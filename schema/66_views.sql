@@ -4,6 +4,11 @@
  */
 CREATE INDEX request_pending_held ON provreq.request_pending (number)
 	WHERE hold_reason IS NOT NULL;
+/* The order of the view provreq.queue, word for word. */
+CREATE INDEX request_pending_turn ON provreq.request_pending (
+	(hold_reason IS NOT NULL), process_immediately DESC,
+	(priority = 'EXPRESS') DESC,
+	greatest(scheduled_date, retry_date, created_date), number);
 
 CREATE FUNCTION provreq.sender_statistics(
 	OUT serverid oid, OUT pid integer, OUT started timestamptz, OUT incarnation bigint,
@@ -78,8 +83,9 @@ COMMENT ON COLUMN provreq.provider_state.paused_by IS 'Who paused it.';
 COMMENT ON COLUMN provreq.provider_state.paused_date IS 'When it was paused.';
 
 /*
- * Sorted before anything is looked up, so that with LIMIT the look-ups are
- * done for the rows that are returned and no others.
+ * In order before anything is looked up, so that with LIMIT the look-ups are
+ * done for the rows that are returned and no others.  The order is that of the
+ * index request_pending_turn.
  */
 CREATE VIEW provreq.queue AS
 SELECT q.number, q.provider, q.type, q.priority, q.process_immediately,
@@ -128,7 +134,7 @@ FROM (
 			greatest(p.scheduled_date, p.retry_date, p.created_date), p.number
 	) AS r
 ) AS q;
-COMMENT ON VIEW provreq.queue IS 'Pending requests, those that go first at the top, as near as SQL can say: an urgent request also takes the earlier ones of its card along. With WHERE number = ... it costs next to nothing. Otherwise all pending requests are read and sorted, and "waits_for" and "blocked_by" cost an index scan for each row that is returned: with many pending, use LIMIT.';
+COMMENT ON VIEW provreq.queue IS 'Pending requests, those that go first at the top, as near as SQL can say: an urgent request also takes the earlier ones of its card along. With WHERE number = ... or LIMIT it costs next to nothing, however many are pending: they are read in order, and "waits_for" and "blocked_by" cost an index scan for each row that is read. With other conditions rows are read until enough are found that fulfil them.';
 COMMENT ON COLUMN provreq.queue.number IS 'Number of the request.';
 COMMENT ON COLUMN provreq.queue.provider IS 'Name of the provider.';
 COMMENT ON COLUMN provreq.queue.type IS 'What is asked for.';

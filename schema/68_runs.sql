@@ -14,6 +14,7 @@
  * for the last time.  So nobody ever counts more than the open parts.
  */
 CREATE SEQUENCE provreq.run_id_seq;
+COMMENT ON SEQUENCE provreq.run_id_seq IS 'Ids of runs.';
 
 CREATE TABLE provreq.run_job (
 	id bigint PRIMARY KEY DEFAULT pg_catalog.nextval('provreq.run_id_seq'),
@@ -30,6 +31,7 @@ CREATE TABLE provreq.run_job (
 	max_pending integer NOT NULL,
 	max_errors integer NOT NULL,
 	error_limit bigint NOT NULL,
+	postponed integer NOT NULL DEFAULT 0,
 	state text NOT NULL DEFAULT 'PREPARING'
 		CHECK (state IN ('PREPARING', 'RUNNING', 'SENDING', 'PAUSED',
 			'CANCELLED', 'FAILED', 'FINISHED')),
@@ -82,6 +84,7 @@ COMMENT ON COLUMN provreq.run_job.updated_by_unit IS 'See provreq.run.';
 COMMENT ON COLUMN provreq.run_job.state IS 'See provreq.run; PREPARING while its smartcards are read.';
 COMMENT ON COLUMN provreq.run_job.function IS 'The function of schema provreq that makes its requests.';
 COMMENT ON COLUMN provreq.run_job.error_limit IS 'The run pauses when failed exceeds it: max_errors more than failed was when it was started or resumed.';
+COMMENT ON COLUMN provreq.run_job.postponed IS 'How often in a row its next chunk ended with an error that has nothing to do with its smartcards.';
 COMMENT ON COLUMN provreq.run_job.completed IS 'Of the chunks that have no pending request any more.';
 COMMENT ON COLUMN provreq.run_job.rejected IS 'Of the chunks that have no pending request any more.';
 COMMENT ON COLUMN provreq.run_job.next_date IS 'Its next chunk is not taken before this.';
@@ -167,6 +170,12 @@ CREATE FUNCTION provreq.run_check(provider text, kind text, parameters jsonb) RE
 	LANGUAGE c STABLE;
 COMMENT ON FUNCTION provreq.run_check(text, text, jsonb) IS
 'Checks what a run is to do, as far as that does not depend on its smartcards, and returns the name of the function that makes one of its requests. Used by start_run(). Errors: 22004, 22023, 42704, 42P02, 0A000.';
+
+CREATE FUNCTION provreq.run_check_query(query text) RETURNS void
+	AS 'MODULE_PATHNAME', 'provreq_run_check_query'
+	LANGUAGE c VOLATILE STRICT;
+COMMENT ON FUNCTION provreq.run_check_query(text) IS
+'Raises an error unless a query is one SELECT with one column; reads it with the rights and the search_path of the caller, and does not run it. Used by start_run(). Errors: 22023 and those of the query.';
 
 CREATE FUNCTION provreq.run_role() RETURNS oid
 	AS 'MODULE_PATHNAME', 'provreq_run_role'
@@ -497,6 +506,7 @@ BEGIN
 			MESSAGE = 'exactly one of the parameters "query" and "filter" must be given',
 			HINT = 'The filter {} stands for all effective smartcards of the provider.';
 	END IF;
+	PERFORM provreq.run_check_query(query);
 	run := provreq.run_open(pg_catalog.jsonb_build_object('kind', kind,
 		'provider', provider, 'name', name, 'query', query, 'filter', filter,
 		'parameters', parameters, 'chunk_size', chunk_size, 'max_rate', max_rate,
@@ -721,7 +731,7 @@ BEGIN
 			'Only a run that is PAUSED or FAILED can be resumed.');
 	END IF;
 	UPDATE provreq.run_job j
-	SET home = provreq.run_home(), error_limit = j.failed + j.max_errors,
+	SET home = provreq.run_home(), error_limit = j.failed + j.max_errors, postponed = 0,
 		next_date = pg_catalog.clock_timestamp(), active_since = NULL
 	WHERE j.id = job.id;
 	IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles r
@@ -916,6 +926,18 @@ $$;
 COMMENT ON FUNCTION provreq.run_take() IS
 'Locks the run whose turn it is and returns its next chunk; run is null when there is none now, and milliseconds then says when there may be one.';
 
+CREATE FUNCTION provreq.run_postpone(run bigint, why text) RETURNS void
+	LANGUAGE sql SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	UPDATE provreq.run_job j
+	SET postponed = j.postponed + 1, reason = 'tried again later: ' || why,
+		next_date = pg_catalog.clock_timestamp()
+			+ least(interval '5 minutes', interval '1 second' * 2.0 ^ least(j.postponed, 10))
+	WHERE j.id = $1 AND j.state = 'RUNNING';
+END;
+COMMENT ON FUNCTION provreq.run_postpone(bigint, text) IS
+'Lets a run wait whose next chunk could not be made into requests for a reason that may pass: 1 second, doubled each time up to 5 minutes. Used by the runner.';
+
 CREATE FUNCTION provreq.run_done(run bigint, "position" bigint, created bigint,
 	first_number bigint, last_number bigint, error_positions bigint[], error_cards text[],
 	error_codes text[], error_descriptions text[]) RETURNS void
@@ -933,7 +955,7 @@ BEGIN
 		SELECT $1, e.* FROM ROWS FROM (pg_catalog.unnest($6), pg_catalog.unnest($7),
 			pg_catalog.unnest($8), pg_catalog.unnest($9)) AS e;
 	UPDATE provreq.run_job j
-	SET created = j.created + $3, failed = j.failed + errors,
+	SET created = j.created + $3, failed = j.failed + errors, postponed = 0,
 		next_date = CASE WHEN j.max_rate IS NULL THEN pg_catalog.clock_timestamp()
 			ELSE greatest(j.next_date, pg_catalog.clock_timestamp() - interval '1 second')
 				+ ($3 + errors) / j.max_rate * interval '1 second' END
@@ -989,7 +1011,8 @@ $$;
 COMMENT ON FUNCTION provreq.run_settle(bigint, bigint) IS
 'Counts the requests of chunks that have no pending one any more, among the next 100 open parts behind the given one. Returns the last one looked at, nulls at the end, and how many were settled.';
 
-GRANT EXECUTE ON FUNCTION provreq.run_check, provreq.run_subscription,
+GRANT EXECUTE ON FUNCTION provreq.run_check, provreq.run_check_query,
+	provreq.run_subscription,
 	provreq.run_open, provreq.run_put, provreq.run_chunk_size,
 	provreq.run_ready, provreq.run_query, provreq.run_check_options,
 	provreq.run_permitted,
@@ -1001,6 +1024,7 @@ GRANT EXECUTE ON FUNCTION provreq.run_home() TO provreq_worker;
 
 GRANT EXECUTE ON FUNCTION provreq.runs_wanted, provreq.run_obstacle,
 	provreq.run_delay, provreq.run_statement, provreq.run_take, provreq.run_done,
+	provreq.run_postpone,
 	provreq.run_settle, provreq.run_set_state, provreq.run_part_closed
 	TO provreq_worker;
 GRANT SELECT, UPDATE ON provreq.run_job TO provreq_worker;

@@ -247,6 +247,39 @@ ALTER SERVER regress_nagra OPTIONS (SET source_id '  9999,0001 ,3 4');
 SELECT split_part(provreq.preview(:number), E'\n', 2);
 ROLLBACK TO ids;
 
+-- Two effective providers cannot have one source id of a gateway
+SAVEPOINT clash;
+SET LOCAL client_min_messages = error;
+CREATE FUNCTION nagra_second(host text, port text, ids text, state text) RETURNS text LANGUAGE sql
+	AS $$SELECT outcome(format('CREATE SERVER regress_nagra_2 FOREIGN DATA WRAPPER nagravision OPTIONS (host %L, port %L, source_id %L, state %L)', host, port, ids, state))$$;
+SELECT nagra_second('sms.example.com', '5000', '19, 18', 'effective');
+SELECT nagra_second('SMS.Example.com', '5000', '0017', 'effective');
+SELECT outcome($$CREATE SERVER regress_nagra_2 FOREIGN DATA WRAPPER nagravision OPTIONS (host 'sms.example.com', port '5000', source_id '17')$$);
+SAVEPOINT second;
+SELECT nagra_second('sms.example.com', '5000', '16, 19, 170', 'effective');
+SELECT outcome($$ALTER SERVER regress_nagra_2 OPTIONS (SET source_id '16, 17')$$);
+SELECT outcome($$ALTER SERVER regress_nagra_2 OPTIONS (SET source_id '16')$$);
+SELECT outcome($$ALTER SERVER regress_nagra OPTIONS (SET source_id '16')$$);
+ROLLBACK TO second;
+SELECT nagra_second('sms.example.com', '5001', '17', 'effective');
+SELECT outcome($$ALTER SERVER regress_nagra_2 OPTIONS (SET port '5000')$$);
+ROLLBACK TO second;
+SELECT nagra_second('sms2.example.com', '5000', '17', 'effective');
+SELECT outcome($$ALTER SERVER regress_nagra_2 OPTIONS (SET host 'sms.example.com')$$);
+ROLLBACK TO second;
+SELECT nagra_second('sms.example.com', '5000', '17', 'not_effective');
+SELECT outcome($$ALTER SERVER regress_nagra_2 OPTIONS (SET state 'effective')$$);
+SELECT outcome($$ALTER SERVER regress_nagra_2 OPTIONS (DROP state)$$);
+SELECT outcome($$ALTER SERVER regress_nagra OPTIONS (ADD state 'not_effective')$$);
+SELECT outcome($$ALTER SERVER regress_nagra_2 OPTIONS (SET state 'effective')$$);
+SELECT outcome($$ALTER SERVER regress_nagra OPTIONS (DROP state)$$);
+SELECT outcome($$DROP SERVER regress_nagra_2$$);
+SELECT outcome($$ALTER SERVER regress_nagra OPTIONS (DROP state)$$);
+-- two of Conax may go to one address
+SELECT outcome($$CREATE SERVER regress_same_1 FOREIGN DATA WRAPPER conax_web_services OPTIONS (url 'https://ca.example.com')$$);
+SELECT outcome($$CREATE SERVER regress_same_2 FOREIGN DATA WRAPPER conax_web_services OPTIONS (url 'https://ca.example.com')$$);
+ROLLBACK TO clash;
+
 -- A profile that is of another kind, or not there
 SAVEPOINT profile;
 SET LOCAL client_min_messages = error;

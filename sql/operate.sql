@@ -156,12 +156,19 @@ RESET search_path;
 DROP SCHEMA regress_trap CASCADE;
 
 -- rejected requests again; these were closed by other means
-CREATE FUNCTION pg_temp.closed(state text, card text, error text, more jsonb DEFAULT '{}', closed timestamptz DEFAULT '2126-02-02')
+INSERT INTO provreq.installed_item (serial_number, subscription_id, classification, ca_id)
+	SELECT 'operate-' || c, '500000000000000000000000000000FF', 'SMARTCARD', '00000000910' || i
+	FROM unnest('{A,B,C,D,E,F,G,H}'::text[]) WITH ORDINALITY AS c (c, i);
+CREATE FUNCTION pg_temp.ca_id(card text) RETURNS text LANGUAGE sql AS
+	$$SELECT ca_id FROM provreq.installed_item WHERE serial_number = 'operate-' || card$$;
+CREATE FUNCTION pg_temp.closed(state text, card text, error text, more jsonb DEFAULT '{}', closed timestamptz DEFAULT '2126-02-02',
+	what text DEFAULT 'GET_ACTIVE_SUBSCRIPTIONS')
 	RETURNS bigint LANGUAGE sql AS $$
-	INSERT INTO provreq.request (provider, type, life_cycle_state, ordering_keys, parameters,
-		priority, closed_date, error_code, created_xid, udf_string_1, process_name, attempts)
-	VALUES ('regress_operate', 'ADD_SUBSCRIPTIONS', state, ARRAY['smartcard:' || card],
-		jsonb_build_object('smartcard_ca_id', card) || more, 'EXPRESS', closed, error, NULL, 'kept', 'TEST', 3)
+	INSERT INTO provreq.request (provider, type, life_cycle_state, ordering_keys, parameters, subscription_id,
+		priority, closed_date, error_code, created_xid, udf_string_1, udf_float_2, udf_date_3, name, process_name, process_id, attempts)
+	VALUES ('regress_operate', what, state, ARRAY['smartcard:' || pg_temp.ca_id(card)],
+		jsonb_build_object('smartcard_ca_id', pg_temp.ca_id(card)) || more, '500000000000000000000000000000FF',
+		'EXPRESS', closed, error, NULL, 'kept', 2.5, '2026-03-03', 'a name', 'TEST', 'x9', 3)
 	RETURNING number
 $$;
 SELECT pg_temp.closed('REJECTED', 'A', 'RETRY_EXHAUSTED') AS old \gset
@@ -169,11 +176,11 @@ SELECT pg_temp.closed('REJECTED', 'A', 'CLIENT_NOT_FOUND') - :old AS number;
 SELECT pg_temp.closed('REJECTED', 'B', 'RETRY_EXHAUSTED') - :old AS number;
 SELECT pg_temp.closed('COMPLETED', 'B', NULL) - :old AS number;
 SELECT pg_temp.closed('REJECTED', 'C', 'CANCELLED') - :old AS number;
-SELECT pg_temp.closed('REJECTED', 'D', 'RETRY_EXHAUSTED', '{"ca_pin": "****"}') - :old AS number;
-SELECT pg_temp.closed('REJECTED', 'E', 'RETRY_EXHAUSTED', '{"ca_pin": "****"}') - :old AS number;
+SELECT pg_temp.closed('REJECTED', 'D', 'RETRY_EXHAUSTED', '{"ca_pin": "****"}', what => 'UPDATE_CA_PIN_TO_GIVEN_VALUE') - :old AS number;
+SELECT pg_temp.closed('REJECTED', 'E', 'RETRY_EXHAUSTED', '{"ca_pin": "****"}', what => 'UPDATE_CA_PIN_TO_GIVEN_VALUE') - :old AS number;
 INSERT INTO provreq.request_secret (number, parameters) VALUES (:old + 6, '{"ca_pin": "1357"}');
 SELECT pg_temp.closed('REJECTED', 'F', 'RETRY_EXHAUSTED', '{}', '2126-01-01') - :old AS number;
-SELECT pg_temp.closed('REJECTED', 'G', 'RETRY_EXHAUSTED', '{"message": "****"}') - :old AS number;
+SELECT pg_temp.closed('REJECTED', 'G', 'RETRY_EXHAUSTED', '{"message": "****"}', what => 'SEND_MAIL_MESSAGE_TO_CLIENT') - :old AS number;
 
 SELECT pg_temp.closed('REJECTED', 'H', 'CLIENT_NOT_FOUND') - :old AS number;
 SELECT pg_temp.closed('REJECTED', 'H', 'RETRY_EXHAUSTED') - :old AS number;
@@ -204,7 +211,7 @@ SELECT original - :old AS original, number IS NOT NULL AS made, refusal
 SELECT original - :old AS original, number IS NOT NULL AS made, refusal
 	FROM provreq.resubmit_rejected('regress_operate', '2126-02-01', 'CANCELLED');
 SELECT x.original - :old AS original, x.first - :old AS first, r.life_cycle_state, r.priority, r.parameters,
-	r.udf_string_1, r.process_name, r.attempts, r.error_code, r.scheduled_date = r.created_date AS due,
+	r.udf_string_1, r.udf_float_2, r.udf_date_3, r.name, r.process_name, r.process_id, r.subscription_id, r.ordering_keys, r.attempts, r.error_code, r.scheduled_date = r.created_date AS due,
 	s.parameters AS secret
 	FROM provreq.resubmission x JOIN provreq.request r USING (number)
 	LEFT JOIN provreq.request_secret s USING (number) ORDER BY x.number;
@@ -216,6 +223,70 @@ SELECT original = :again AS original, number > :again AS made, refusal
 	FROM provreq.resubmit_rejected('regress_operate', '2026-02-01', 'CANCELLED') WHERE original > :old + 10;
 SELECT first - :old AS first FROM provreq.resubmission WHERE original = :again;
 SELECT act, reason, details FROM provreq.intervention WHERE act = 'resubmit_rejected' AND provider = 'regress_operate' ORDER BY id;
+
+-- each goes through what is checked of a new one
+CREATE FUNCTION pg_temp.again(since timestamptz) RETURNS TABLE (original bigint, made boolean, refusal text) LANGUAGE sql AS $$
+	SELECT r.original, r.number IS NOT NULL, r.refusal
+	FROM provreq.resubmit_rejected('regress_operate', since, despite_later => true) AS r
+$$;
+INSERT INTO provreq.product (id, code, classification) VALUES
+	('100000000000000000000000000000F1', 'OP-ONE', 'SERVICE'), ('100000000000000000000000000000F2', 'OP-TWO', 'SERVICE'),
+	('100000000000000000000000000000F3', 'OP-GOODS', 'GOODS');
+INSERT INTO provreq.service_mapping (product_id, provider, service_ca_id) VALUES
+	('100000000000000000000000000000F1', NULL, '9101'), ('100000000000000000000000000000F2', NULL, '9102'),
+	('100000000000000000000000000000F3', NULL, '9103');
+INSERT INTO provreq.installed_item (serial_number, subscription_id, classification, ca_id, provider, life_cycle_state) VALUES
+	('operate-gone', '500000000000000000000000000000FF', 'SMARTCARD', '000000009201', NULL, 'EFFECTIVE'),
+	('operate-off', '500000000000000000000000000000FF', 'SMARTCARD', '000000009202', NULL, 'NOT_EFFECTIVE'),
+	('operate-moved', '5000000000000000000000000000000A', 'SMARTCARD', '000000009203', NULL, 'EFFECTIVE'),
+	('operate-else', '500000000000000000000000000000FF', 'SMARTCARD', '000000009204', 'regress_conax', 'EFFECTIVE');
+SELECT pg_temp.closed('REJECTED', 'A', 'X', '{"service_ca_id": "9101"}', '2127-01-01', 'ADD_SUBSCRIPTIONS') AS next \gset
+DO $$
+DECLARE
+	service text;
+	card text;
+BEGIN
+	FOREACH service IN ARRAY '{9102,9103,9999}'::text[] LOOP
+		PERFORM pg_temp.closed('REJECTED', 'A', 'X', jsonb_build_object('service_ca_id', service), '2127-01-01', 'CANCEL_SUBSCRIPTIONS');
+	END LOOP;
+	PERFORM pg_temp.closed('REJECTED', 'A', 'X', '{"service_ca_id": null}', '2127-01-01', 'CANCEL_SUBSCRIPTIONS');
+	FOREACH card IN ARRAY '{gone,off,moved,else}'::text[] LOOP
+		PERFORM pg_temp.closed('REJECTED', card, 'X', '{}', '2127-01-01');
+		PERFORM pg_temp.closed('REJECTED', card, 'X', '{"service_ca_id": "9101"}', '2127-01-01', 'ADD_SUBSCRIPTIONS');
+	END LOOP;
+	PERFORM pg_temp.closed('REJECTED', 'A', 'X', '{"message": "a", "display_duration": 70000}', '2127-01-01', 'SEND_BARK_MESSAGE_TO_CLIENT');
+	PERFORM pg_temp.closed('REJECTED', 'A', 'X', '{"message": "a", "display_duration": 7, "star_indication_date_time": "2026-01-02T03:04:05Z"}', '2127-01-01', 'SEND_BARK_MESSAGE_TO_CLIENT');
+	PERFORM pg_temp.closed('REJECTED', 'A', 'X', jsonb_build_object('message', repeat('x', 1000000)), '2127-01-01', 'SEND_MAIL_MESSAGE_TO_CLIENT');
+	PERFORM pg_temp.closed('REJECTED', 'A', 'X', '{"message": "a\u0007"}', '2127-01-01', 'SEND_MAIL_MESSAGE_TO_CLIENT');
+	PERFORM pg_temp.closed('REJECTED', 'A', 'X', '{}', '2127-01-01', 'NO_SUCH_TYPE');
+	PERFORM pg_temp.closed('REJECTED', 'A', 'X', '{"smartcard_ca_id": ["000000009101", "000000009999"], "stb_ca_id": ["S-1", "S-2"]}', '2127-01-01', 'CREATE_PAIRING');
+	PERFORM pg_temp.closed('REJECTED', 'A', 'X', '{"smartcard_ca_id": ["000000009101", "000000009202"], "stb_ca_id": ["S-1"]}', '2127-01-01', 'CREATE_PAIRING');
+END
+$$;
+DELETE FROM provreq.installed_item WHERE serial_number = 'operate-gone';
+SELECT original - :next AS original, made, refusal FROM pg_temp.again('2127-01-01');
+SELECT x.original - :next AS original, r.type, r.parameters, r.ordering_keys, r.subscription_id
+	FROM provreq.resubmission AS x JOIN provreq.request_pending AS r USING (number) WHERE x.original >= :next ORDER BY 1;
+-- what is put right can be resubmitted
+UPDATE provreq.installed_item SET life_cycle_state = 'EFFECTIVE' WHERE serial_number = 'operate-off';
+INSERT INTO provreq.service_mapping (product_id, provider, service_ca_id)
+	VALUES ('100000000000000000000000000000F2', 'regress_operate', '9999');
+SELECT original - :next AS original, made FROM pg_temp.again('2127-01-01') WHERE made;
+-- so does a changed profile count; nothing is left of a call that ends with an error
+SELECT pg_temp.closed('REJECTED', 'A', 'X', '{"message": "four"}', '2128-01-01', 'SEND_MAIL_MESSAGE_TO_CLIENT') AS next \gset
+BEGIN;
+UPDATE provreq.wire_profile SET document = jsonb_set(document, '{operations}', (document -> 'operations') - 'SEND_MAIL_MESSAGE_TO_CLIENT')
+	WHERE name = 'conax_ws';
+SELECT original - :next AS original, made, refusal FROM pg_temp.again('2128-01-01');
+ROLLBACK;
+CREATE FUNCTION pg_temp.full() RETURNS trigger LANGUAGE plpgsql AS
+	$$BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END$$;
+CREATE TRIGGER regress_full BEFORE INSERT ON provreq.request_pending FOR EACH ROW EXECUTE FUNCTION pg_temp.full();
+SELECT outcome($$SELECT pg_temp.again('2128-01-01')$$);
+DROP TRIGGER regress_full ON provreq.request_pending;
+SELECT original - :next AS original, made, refusal FROM pg_temp.again('2128-01-01');
+DELETE FROM provreq.service_mapping WHERE product_id LIKE '%F_' AND service_ca_id LIKE '9___';
+DELETE FROM provreq.product WHERE code LIKE 'OP-%';
 
 -- testing connections
 SELECT outcome($$SELECT provreq.test_connection(NULL)$$);
@@ -244,6 +315,8 @@ RESET ROLE;
 SET ROLE provreq_operator;
 SELECT outcome($$SELECT provreq.declare_outcome(1, 'completed', 'x')$$);
 SELECT outcome($$SELECT provreq.make_resubmissions('regress_operate', now(), NULL, true, 1)$$);
+SELECT outcome($$SELECT provreq.make_again('regress_operate', '{1}', now())$$);
+SELECT outcome($$SELECT provreq.judge_rejected('regress_operate', now(), NULL, true)$$);
 SELECT outcome($$SELECT provreq.send_again(1, 'x', 'x')$$);
 SELECT outcome($$DELETE FROM provreq.paused_provider$$);
 RESET ROLE;
@@ -258,7 +331,7 @@ SELECT p.oid::regprocedure FROM pg_proc p
 	WHERE p.pronamespace = 'provreq'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL
 	AND p.proname IN ('wait_for', 'cancel', 'resubmit', 'release_doubtful', 'resubmit_rejected',
 		'pause', 'resume', 'test_connection', 'sender_statistics', 'predecessor', 'followers',
-		'record_intervention', 'check_reason', 'send_again', 'declare_outcome', 'make_resubmissions',
+		'record_intervention', 'check_reason', 'send_again', 'declare_outcome', 'make_resubmissions', 'make_again', 'judge_rejected',
 		'check_resubmit_rejected', 'is_effective', 'pause_changed', 'refuse_intervention_change');
 
 UPDATE provreq.request_pending SET hold_reason = NULL WHERE provider = 'regress_operate';

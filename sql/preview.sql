@@ -8,6 +8,9 @@ CREATE FUNCTION shown(number bigint) RETURNS text LANGUAGE sql
 SELECT number FROM provreq.conax_add_subscriptions('number=S60507', 'code=SPORT', 'serial_number=smrt20000054',
 	'2035-01-02 03:04:05+00', scheduled_date => '2035-06-07') \gset
 SELECT shown(:number);
+-- In the statement that makes the request, too
+SELECT provreq.preview(number) ~ '<ProductId>1001<' FROM provreq.conax_add_subscriptions('number=S60507', 'code=SPORT',
+	'serial_number=smrt20000054', scheduled_date => '2035-06-07');
 SELECT number FROM provreq.conax_create_pairing('{smartcard_ca_id=stb01-3020-0005,smartcard_ca_id=q}', '{stb_ca_id=THMOD001-10002}',
 	scheduled_date => '2035-06-07') \gset
 SELECT shown(:number);
@@ -59,4 +62,5 @@ SELECT (provreq.explain_reply('regress_conax', convert_to('<!DOCTYPE a [<!ENTITY
 SELECT (provreq.explain_reply('regress_conax', convert_to('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>', 'UTF8'))).response ~ 'root:';
 SELECT (provreq.explain_reply('regress_conax', NULL)).verdict IS NULL;
 SELECT outcome($$SELECT provreq.explain_reply('nowhere', 'x')$$);
+SELECT outcome($$SELECT provreq.explain_reply(E'no\nwhere' || repeat('x', 1048576), 'x')$$);
 SELECT outcome($$SELECT provreq.explain_reply('regress_conax', 'x', 200, 'make_coffee')$$);

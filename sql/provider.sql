@@ -19,6 +19,15 @@ SELECT outcome($$CREATE USER MAPPING FOR PUBLIC SERVER regress_conax OPTIONS (pi
 SELECT outcome($$CREATE USER MAPPING FOR PUBLIC SERVER regress_conax OPTIONS (password 'geheim')$$);
 SELECT outcome($$CREATE FOREIGN TABLE t (a integer) SERVER regress_conax OPTIONS (a 'b')$$);
 
+-- long and unprintable values are shown short, or refused
+SELECT outcome($$CREATE SERVER s FOREIGN DATA WRAPPER conax_web_services OPTIONS (url 'https://cas:0')$$);
+SELECT outcome(format($$CREATE SERVER s FOREIGN DATA WRAPPER conax_web_services OPTIONS (url 'https://cas', state %L)$$, E'\x1b' || repeat('x', 1048576)));
+SELECT outcome(format($$CREATE SERVER s FOREIGN DATA WRAPPER conax_web_services OPTIONS (url 'https://cas', retry_limit %L)$$, repeat('9', 1048576)));
+SELECT outcome(format($$CREATE SERVER s FOREIGN DATA WRAPPER conax_web_services OPTIONS (url 'https://cas', allow_plaintext %L)$$, repeat('y', 1048576)));
+SELECT outcome($$CREATE SERVER s FOREIGN DATA WRAPPER conax_web_services OPTIONS (url 'https://cas', profile E'a\nb')$$);
+SELECT outcome(format($$CREATE SERVER s FOREIGN DATA WRAPPER conax_web_services OPTIONS (url 'https://cas', profile %L)$$, repeat('x', 4097)));
+SELECT outcome($$CREATE SERVER s FOREIGN DATA WRAPPER conax_web_services OPTIONS (url 'https://cas', ca_file E'/a\u0085')$$);
+
 -- the other two kinds; the regression database has no CAS to send to
 CREATE SERVER regress_nagravision FOREIGN DATA WRAPPER nagravision
 	OPTIONS (host 'sms.example.com', port '5000', source_id '0001', window '64', heartbeat '10s');
@@ -58,6 +67,7 @@ DROP ROLE regress_provider;
 SELECT outcome($$UPDATE provreq.wire_profile SET document = document || '{"colour": "red"}'$$);
 SELECT outcome($$UPDATE provreq.wire_profile SET document = '[]'$$);
 SELECT outcome($$UPDATE provreq.wire_profile SET kind = 'carrier_pigeon'$$);
+SELECT outcome($$UPDATE provreq.wire_profile SET kind = repeat('x', 1048576)$$);
 SELECT outcome($$INSERT INTO provreq.wire_profile (name, kind, document) SELECT 'nagra_smsgw', 'nagravision', document FROM provreq.wire_profile$$);
 SELECT name, kind, modified FROM provreq.wire_profile;
 

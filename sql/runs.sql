@@ -63,6 +63,16 @@ SELECT outcome(format('SELECT provreq.start_run(%s)', arguments)) FROM (VALUES
 	('''get_active_subscriptions'', ''regress_conax'', query => ''DELETE FROM provreq.run_job'''),
 	('''get_active_subscriptions'', ''regress_conax'', query => ''SELECT 1/0'''),
 	('''get_active_subscriptions'', ''regress_conax'', query => '''''),
+	('''get_active_subscriptions'', ''regress_conax'', query => ''SELECT ''''id=x'''', 2, 3'''),
+	('''get_active_subscriptions'', ''regress_conax'', query => ''SELECT'''),
+	('''get_active_subscriptions'', ''regress_conax'', query => ''SELECT ''''id=x''''; SELECT 1'''),
+	('''get_active_subscriptions'', ''regress_conax'', query => ''SELECT ''''id=x'''') AS q (card), (SELECT 1'''),
+	('''get_active_subscriptions'', ''regress_conax'', query => ''SELECT $1::text'''),
+	('''get_active_subscriptions'', ''regress_conax'', query => ''SELECT ''''id=x'''' AS card INTO regress_cards'''),
+	('''get_active_subscriptions'', ''regress_conax'', query => ''SHOW timezone'''),
+	('''get_active_subscriptions'', ''regress_conax'', query => ''COPY (SELECT 1) TO STDOUT'''),
+	('''get_active_subscriptions'', ''regress_conax'', query => ''WITH gone AS (DELETE FROM provreq.run_job RETURNING id) SELECT id FROM gone'''),
+	('''get_active_subscriptions'', ''regress_conax'', query => ''nonsense'''),
 	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', chunk_size => 0'),
 	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', chunk_size => 1001'),
 	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', chunk_size => NULL'),
@@ -71,7 +81,10 @@ SELECT outcome(format('SELECT provreq.start_run(%s)', arguments)) FROM (VALUES
 	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', max_pending => 0'),
 	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', max_errors => -1'),
 	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', name => repeat(''x'', 256)'),
-	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', name => E''a\nb''')
+	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', name => E''a\nb'''),
+	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', parameters => jsonb_build_object(''name'', repeat(''x'', 256))'),
+	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', parameters => ''{"name": "a\u0007b"}'''),
+	('''get_active_subscriptions'', ''regress_conax'', filter => ''{}'', parameters => ''{"name": ""}''')
 ) AS v (arguments);
 SELECT count(*) FROM provreq.run;
 SELECT count(*) FROM provreq.run_chunk;
@@ -97,6 +110,11 @@ SELECT provreq.start_run('get_active_subscriptions', 'regress_conax', chunk_size
 	query => $$VALUES ('serial_number=z'), ('serial_number=a'), ('serial_number=z'), ('serial_number=m') -- those$$) AS run \gset
 SELECT c.position, c.cards FROM provreq.run_chunk AS c WHERE c.run = :run ORDER BY 1;
 SELECT total, state FROM provreq.run WHERE id = :run;
+-- of any type, and the longest name
+SELECT provreq.start_run('get_active_subscriptions', 'regress_conax', name => repeat(chr(252), 255),
+	query => 'WITH c (x) AS (VALUES (7)) SELECT x FROM c;') AS run \gset
+SELECT c.cards, char_length(r.name) FROM provreq.run_chunk AS c JOIN provreq.run AS r ON r.id = c.run
+	WHERE c.run = :run;
 -- none at all
 SELECT provreq.start_run('get_active_subscriptions', 'regress_conax',
 	filter => '{"smartcards": []}') AS run \gset
@@ -180,6 +198,8 @@ SELECT said(format('SELECT provreq.%s', call)) FROM (VALUES
 	('run_put(1, 0, ''{x}'')'), ('run_ready(1)'), ('run_ready(NULL)'),
 	('run_open(''{}'')'), ('run_open(''[]'')'),
 	('run_open(''{"provider": "regress_conax", "kind": "get_active_subscriptions", "parameters": {}, "chunk_size": 9999, "max_pending": 1, "max_errors": 0}'')'),
+	('run_open(jsonb_build_object(''provider'', ''regress_conax'', ''kind'', ''get_active_subscriptions'', ''parameters'', ''{}''::jsonb, ''chunk_size'', 1, ''max_pending'', 1, ''max_errors'', 0, ''name'', repeat(''x'', 256)))'),
+	('run_open(jsonb_build_object(''provider'', ''regress_conax'', ''kind'', ''get_active_subscriptions'', ''parameters'', ''{}''::jsonb, ''chunk_size'', 1, ''max_pending'', 1, ''max_errors'', 0, ''name'', E''a\x01''))'),
 	('run_open(''{"provider": "regress_conax", "kind": "run_take", "parameters": {}, "chunk_size": 9, "max_pending": 1, "max_errors": 0}'')')
 ) AS v (call);
 

@@ -105,6 +105,20 @@ SET ROLE regress_provreq_desk;
 SELECT provreq.open_session('helpdesk', 'Admin Unit', '1 second') AS last \gset
 RESET ROLE;
 SELECT username, unit, opened_by FROM provreq.session ORDER BY opened_date;
+-- Interventions name the unit, too
+BEGIN;
+SELECT count(provreq.use_session(:'token')) AS used;
+SELECT provreq.pause('regress_conax', 'in a session');
+COMMIT;
+SELECT provreq.resume('regress_conax', 'without one');
+BEGIN;
+SELECT count(provreq.use_session(:'token')) AS used;
+SELECT count(*) FROM provreq.resubmit_rejected('regress_conax', '2200-01-01', reason => 'in a session');
+COMMIT;
+SELECT act, by_user = s.username AS by_the_user, by_unit = s.unit AS by_the_unit, by_unit
+	FROM (SELECT * FROM provreq.intervention ORDER BY id DESC LIMIT 3) AS i, provreq.session AS s
+	WHERE s.token_hash = sha256(convert_to(:'token', 'UTF8')) ORDER BY i.id;
+
 -- Only the hash is kept
 SELECT bool_and(position(t IN s::text) = 0), bool_or(s.token_hash = sha256(convert_to(:'token', 'UTF8')))
 	FROM provreq.session AS s, unnest(ARRAY[:'token', lower(:'token'), encode(convert_to(:'token', 'UTF8'), 'hex'), :'last']) AS t;

@@ -160,6 +160,19 @@ cas_stored_name(const CasParameter *parameter)
 	}
 }
 
+const CasParameter *
+cas_stored_parameter(const CasOperation *operation, const char *name)
+{
+	for (const CasParameter *p = operation->parameters; p->name; p++)
+	{
+		const char *stored = cas_stored_name(p);
+
+		if (stored && strcmp(stored, name) == 0)
+			return p;
+	}
+	return NULL;
+}
+
 /* The first value of a name from a cell of the list on, or NULL. */
 static const CasValue *
 value_from(const List *values, int start, const char *name)

@@ -85,6 +85,10 @@ typedef struct CasOperation
  */
 extern const char *cas_stored_name(const CasParameter *parameter);
 
+/* The parameter of an operation that is kept under that name, or NULL. */
+extern const CasParameter *cas_stored_parameter(const CasOperation *operation,
+												const char *name);
+
 /* ------------------------------------------------------------------------
  * A request, as far as a CAS is concerned
  * ------------------------------------------------------------------------
@@ -191,6 +195,9 @@ typedef struct CasMessage
 	const char *label;			/* what this part is about, for people
 								 * ("product 000000000017"); NULL if the
 								 * request is one message */
+	const char *about;			/* the parameter that makes it a part of its
+								 * own, as "name=value": what it is known by
+								 * over all attempts; NULL: all parameters */
 	int64		request;		/* number of the request, and which of its
 								 * messages this is: what a late answer is
 								 * known by; set by the sender */
@@ -296,6 +303,13 @@ typedef struct CasAdapter
 	 */
 	void		(*check_options) (const CasSettings *settings,
 								  CasOptionPlace place);
+
+	/*
+	 * What two effective providers cannot both have, such as "source_id 17 at
+	 * cas port 5000", or NULL; of the options of their servers alone.  Called
+	 * when DDL changes one of them.  NULL: they never clash.
+	 */
+	char	   *(*clash) (const CasSettings *mine, const CasSettings *other);
 
 	/*
 	 * Checks a profile document and makes what encode and decode work with,

@@ -144,6 +144,24 @@ refuse_url_part(CURLU *url, CURLUPart part, const char *called,
 			 errhint("%s", hint)));
 }
 
+/* Nothing listens on port 0, and libcurl takes it. */
+static void
+check_port(CURLU *url)
+{
+	char	   *value;
+	bool		is_zero;
+
+	if (curl_url_get(url, CURLUPART_PORT, &value, 0) != CURLUE_OK)
+		return;					/* the scheme's own */
+	is_zero = strcmp(value, "0") == 0;
+	curl_free(value);
+	if (is_zero)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"url\" must not have port 0"),
+				 errhint("Give a URL such as https://cas.example.com:8443.")));
+}
+
 /* https, or http when that is allowed. */
 static void
 check_scheme(CURLU *url, bool allow_plaintext)
@@ -186,6 +204,7 @@ check_url(const char *text_url, bool allow_plaintext)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"url\" is not a URL"),
 				 errhint("Give a URL such as https://cas.example.com:8443.")));
+	check_port(url);
 	refuse_url_part(url, CURLUPART_USER, "user name",
 					"Set username and password in the user mapping.");
 	refuse_url_part(url, CURLUPART_PASSWORD, "password",
@@ -209,6 +228,7 @@ check_needs(const CasSettings *settings, const char *name, const char *needs)
 				 errhint("Set both, or neither.")));
 }
 
+/* Values of the place that is not being changed are NULL: see adapter.h. */
 static void
 conax_check_options(const CasSettings *settings, CasOptionPlace place)
 {
@@ -242,14 +262,9 @@ conax_check_options(const CasSettings *settings, CasOptionPlace place)
 static const char *
 argument_name(const CasOperation *operation, const char *stored)
 {
-	for (const CasParameter *p = operation->parameters; p->name; p++)
-	{
-		const char *name = cas_stored_name(p);
+	const CasParameter *parameter = cas_stored_parameter(operation, stored);
 
-		if (name && strcmp(name, stored) == 0)
-			return p->name;
-	}
-	return stored;
+	return parameter ? parameter->name : stored;
 }
 
 static bool
@@ -347,30 +362,7 @@ request_fields(const ConaxProfile *profile, const CasRequest *request,
 	return fields;
 }
 
-/* The PIN has as many digits as the profile says; it is not repeated. */
-static void
-check_pin(const ConaxProfile *profile, const CasRequest *request)
-{
-	const CasValue *pin = cas_value(request, "ca_pin");
-	int			len;
-
-	if (pin == NULL)
-		return;
-	len = strlen(pin->value);
-	if (len >= profile->pin_min && len <= profile->pin_max &&
-		strspn(pin->value, "0123456789") == len)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 profile->pin_min == profile->pin_max ?
-			 errmsg("parameter \"%s\" must have %d digits",
-					argument_name(request->operation, "ca_pin"),
-					profile->pin_min) :
-			 errmsg("parameter \"%s\" must have %d to %d digits",
-					argument_name(request->operation, "ca_pin"),
-					profile->pin_min, profile->pin_max)));
-}
-
+/* No set has more members than the profile lets a message have. */
 static void
 check_sets(const ConaxProfile *profile, const CasRequest *request)
 {
@@ -403,7 +395,7 @@ conax_validate(const CasSettings *settings, const CasRequest *request)
 	int			n;
 
 	(void) carried_operation(settings, request->operation);
-	check_pin(profile, request);
+	pin_check(&profile->pin, request);
 	check_sets(profile, request);
 	(void) request_fields(profile, request, CAS_WIRE, &n);
 }

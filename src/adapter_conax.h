@@ -9,20 +9,11 @@
 #define PROVREQ_ADAPTER_CONAX_H
 
 #include "adapter.h"
+#include "pin.h"
 #include "soap.h"
 
 /* The 13 operations; ends with name NULL. */
 extern const CasOperation conax_operations[];
-
-/* A code of the CAS, a SOAP fault or an HTTP status, and what it means. */
-typedef struct ConaxCode
-{
-	const char *code;			/* "OK", "Client", "404", "4xx"; "*": all that
-								 * is not listed */
-	CasVerdict	verdict;
-	bool		unreachable;
-	int			max_attempts;	/* 0: the provider's retry_limit */
-} ConaxCode;
 
 /* A piece of response_data. */
 typedef struct ConaxDatum
@@ -48,15 +39,14 @@ typedef struct ConaxOperation
 typedef struct ConaxProfile
 {
 	ConaxOperation *operations; /* parallel to conax_operations */
-	List	   *status;			/* of ConaxCode *; so the next two */
-	List	   *faults;
-	List	   *http_status;
+	List	   *status;			/* of VerdictCode *: codes of the CAS, */
+	List	   *faults;			/* of SOAP faults, "Client", */
+	List	   *http_status;	/* of HTTP, "404" or "4xx" */
 	const char *status_code;	/* local names of elements in an answer */
 	const char *message;
 	const char *reference_number;
 	List	   *drop_check_digit;	/* of char *: names of parameters */
-	int			pin_min;		/* digits of a PIN */
-	int			pin_max;
+	PinDigits	pin;
 	int			max_set;		/* values of one name in a message */
 } ConaxProfile;
 

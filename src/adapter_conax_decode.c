@@ -15,13 +15,9 @@
 #include "postgres.h"
 
 #include "adapter_conax.h"
-#include "mb/pg_wchar.h"
 #include "utils/json.h"
+#include "verdict.h"
 #include "wire_text.h"
-
-/* Longest code and longest description that are kept, in bytes. */
-#define CODE_LIMIT 100
-#define DESCRIPTION_LIMIT 2000
 
 /* One answer while it is read. */
 typedef struct Decoding
@@ -33,16 +29,6 @@ typedef struct Decoding
 	SoapDocument *document;		/* NULL: not XML */
 	const char *why;			/* if it is not XML: why not */
 } Decoding;
-
-static const char *
-limited(char *str, int limit)
-{
-	int			len = strlen(str);
-
-	if (len > limit)
-		str[pg_mbcliplen(str, len, limit)] = '\0';
-	return str;
-}
 
 /* Could what was sent have held a PIN?  Yes, if it is not known. */
 static bool
@@ -57,11 +43,11 @@ description(const Decoding *decoding, const xmlNode *element)
 {
 	char	   *str = element ? soap_value(element) : NULL;
 
-	if (str == NULL || *str == '\0')
+	if (str == NULL)
 		return NULL;
 	if (is_secret(decoding))
 		wire_text_mask_digits(str);
-	return limited(str, DESCRIPTION_LIMIT);
+	return verdict_limited(str, DESCRIPTION_LIMIT);
 }
 
 /* The text of an element as a code; NULL if there is none. */
@@ -70,62 +56,19 @@ code_of(const xmlNode *element)
 {
 	char	   *str = element ? soap_value(element) : NULL;
 
-	return str && *str ? limited(str, CODE_LIMIT) : NULL;
+	return str ? verdict_limited(str, CODE_LIMIT) : NULL;
 }
 
-/* Nobody can say what happened. */
+/*
+ * Records a code of the CAS, as ours also when ours is NULL, and what it says
+ * of it; NULL: what the profile does.
+ */
 static void
-not_understood(Decoding *decoding, const char *why)
+complain(CasOutcome *outcome, const VerdictCode *meaning, const char *ours,
+		 const char *theirs, const char *why)
 {
-	decoding->outcome->verdict = CAS_UNKNOWN;
-	decoding->outcome->error_code = "ANSWER_NOT_UNDERSTOOD";
-	decoding->outcome->error_description =
-		psprintf("the answer cannot be understood: %s", why);
-}
-
-/* The meaning of a code; every table has "*", for those that it lacks. */
-static const ConaxCode *
-code_lookup(const List *codes, const char *code)
-{
-	const ConaxCode *any = NULL;
-	ListCell   *lc;
-
-	foreach(lc, codes)
-	{
-		const ConaxCode *entry = lfirst(lc);
-
-		if (strcmp(entry->code, code) == 0)
-			return entry;
-		if (any == NULL && strcmp(entry->code, "*") == 0)
-			any = entry;
-	}
-	Assert(any != NULL);
-	return any;
-}
-
-static bool
-code_is_listed(const List *codes, const char *code)
-{
-	return strcmp(code_lookup(codes, code)->code, code) == 0;
-}
-
-static void
-settle(Decoding *decoding, const ConaxCode *code)
-{
-	decoding->outcome->verdict = code->verdict;
-	decoding->outcome->unreachable = code->unreachable;
-	decoding->outcome->max_attempts = code->max_attempts;
-}
-
-/* Records a code of the CAS, as ours also when ours is NULL. */
-static void
-complain(Decoding *decoding, const char *ours, const char *theirs,
-		 const char *why)
-{
-	CasOutcome *outcome = decoding->outcome;
-
 	outcome->error_code = ours ? ours : theirs;
-	outcome->error_description = why;
+	outcome->error_description = why ? why : meaning->text;
 	outcome->provider_error_code = theirs;
 	outcome->provider_error_description = why;
 }
@@ -196,6 +139,7 @@ append_datum(StringInfo json, const ConaxDatum *datum, const xmlNode *under)
 	appendStringInfoChar(json, ']');
 }
 
+/* The pieces of data that stand under an element, as a JSON object. */
 static void
 append_members(StringInfo json, const List *data, const xmlNode *under)
 {
@@ -234,14 +178,15 @@ response_data(const Decoding *decoding, const xmlNode *body)
  */
 
 /* "soap:Client.Authentication" is looked up whole and then as "Client". */
-static const ConaxCode *
+static const VerdictCode *
 fault_code(const Decoding *decoding, const char *code)
 {
 	const List *faults = decoding->profile->faults;
 	char	   *first = pstrdup(code);
 
 	first[strcspn(first, ".")] = '\0';
-	return code_lookup(faults, code_is_listed(faults, code) ? code : first);
+	return verdict_find(faults,
+						verdict_is_listed(faults, code) ? code : first);
 }
 
 /* A SOAP Fault, of version 1.1 or 1.2. */
@@ -250,6 +195,7 @@ decode_fault(Decoding *decoding, const xmlNode *fault)
 {
 	const xmlNode *code = soap_find(fault, "faultcode");
 	const xmlNode *message = soap_find(fault, "faultstring");
+	const VerdictCode *meaning;
 	const char *name;
 
 	if (code == NULL)
@@ -259,13 +205,16 @@ decode_fault(Decoding *decoding, const xmlNode *fault)
 	name = code_of(code);
 	if (name == NULL)
 	{
-		not_understood(decoding, "the SOAP fault has no code");
+		verdict_not_understood(decoding->outcome,
+							   "the SOAP fault has no code");
 		return;
 	}
 	if (strchr(name, ':'))
 		name = strchr(name, ':') + 1;
-	settle(decoding, fault_code(decoding, name));
-	complain(decoding, "SOAP_FAULT", name, description(decoding, message));
+	meaning = fault_code(decoding, name);
+	verdict_settle(decoding->outcome, meaning);
+	complain(decoding->outcome, meaning, "SOAP_FAULT", name,
+			 description(decoding, message));
 }
 
 /* The answer of the operation itself. */
@@ -273,21 +222,24 @@ static void
 decode_status(Decoding *decoding, const xmlNode *body)
 {
 	const ConaxProfile *profile = decoding->profile;
+	CasOutcome *outcome = decoding->outcome;
 	const char *code = code_of(soap_find(body, profile->status_code));
+	const VerdictCode *meaning;
 
 	if (code == NULL)
 	{
-		not_understood(decoding, psprintf("it has no %s",
-										  profile->status_code));
+		verdict_not_understood(outcome, psprintf("it has no %s",
+												 profile->status_code));
 		return;
 	}
-	settle(decoding, code_lookup(profile->status, code));
-	decoding->outcome->reference_number =
-		code_of(soap_find(body, profile->reference_number));
-	if (decoding->outcome->verdict == CAS_DONE)
-		decoding->outcome->response_data = response_data(decoding, body);
+	meaning = verdict_find(profile->status, code);
+	verdict_settle(outcome, meaning);
+	outcome->reference_number = code_of(soap_find(body,
+												  profile->reference_number));
+	if (outcome->verdict == CAS_DONE)
+		outcome->response_data = response_data(decoding, body);
 	else
-		complain(decoding, NULL, code,
+		complain(outcome, meaning, NULL, code,
 				 description(decoding, soap_find(body, profile->message)));
 }
 
@@ -316,13 +268,12 @@ decode_soap(Decoding *decoding, const xmlNode *body)
 	if (decoding->operation == NULL ||
 		!soap_is(body, decoding->operation->answer))
 	{
-		const char *name = soap_name(body);
+		const char *utf8 = soap_name(body);
+		char	   *name = wire_text_from_utf8(utf8, strlen(utf8));
 
-		not_understood(decoding,
-					   psprintf("element \"%s\" answers another operation",
-								limited(wire_text_from_utf8(name,
-															strlen(name)),
-										CODE_LIMIT)));
+		verdict_not_understood(decoding->outcome,
+							   psprintf("element \"%s\" answers another operation",
+										verdict_limited(name, CODE_LIMIT)));
 		return;
 	}
 	decode_status(decoding, body);
@@ -335,10 +286,12 @@ decode_http_status(Decoding *decoding)
 	const List *codes = decoding->profile->http_status;
 	char	   *code = psprintf("%d", decoding->reply->code);
 	char	   *class = psprintf("%cxx", code[0]);
+	const VerdictCode *meaning =
+	verdict_find(codes, verdict_is_listed(codes, code) ? code : class);
 
-	settle(decoding,
-		   code_lookup(codes, code_is_listed(codes, code) ? code : class));
-	complain(decoding, psprintf("HTTP_%s", code), code,
+	verdict_settle(decoding->outcome, meaning);
+	complain(decoding->outcome, meaning, psprintf("HTTP_%s", code), code,
+			 meaning->text ? meaning->text :
 			 psprintf("the provider answered with HTTP status %s", code));
 }
 
@@ -356,30 +309,14 @@ decode_answer(Decoding *decoding)
 		if (body)
 			decode_soap(decoding, body);
 		else
-			not_understood(decoding, decoding->document ?
-						   "it is not a SOAP envelope with a body" :
-						   decoding->why);
+			verdict_not_understood(decoding->outcome, decoding->document ?
+								   "it is not a SOAP envelope with a body" :
+								   decoding->why);
 	}
 	else if (code == 500 && body && soap_is(body, "Fault"))
 		decode_fault(decoding, body);
 	else
 		decode_http_status(decoding);
-}
-
-/* No answer, or not a whole one. */
-static void
-decode_failure(Decoding *decoding)
-{
-	const CasReply *reply = decoding->reply;
-	CasOutcome *outcome = decoding->outcome;
-	bool		not_sent = reply->status == CAS_NOT_SENT;
-	const char *failure = reply->failure ? reply->failure : "no reason given";
-
-	outcome->verdict = not_sent ? CAS_RETRY : CAS_UNKNOWN;
-	outcome->unreachable = not_sent;
-	outcome->error_code = not_sent ? "PROVIDER_UNREACHABLE" : "NO_ANSWER";
-	outcome->error_description =
-		wire_text_from_utf8(failure, strlen(failure));
 }
 
 void
@@ -401,7 +338,7 @@ conax_decode(const CasSettings *settings, const CasOperation *operation,
 	if (reply->status == CAS_ANSWERED)
 		decode_answer(&decoding);
 	else
-		decode_failure(&decoding);
+		verdict_no_answer(outcome, reply);
 	outcome->response = response_text(&decoding);
 	if (decoding.document)
 		soap_close(decoding.document);

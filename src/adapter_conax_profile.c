@@ -9,6 +9,7 @@
 
 #include "adapter_conax.h"
 #include "profile.h"
+#include "verdict.h"
 #include "wire_text.h"
 
 /* How SOAPAction is sent. */
@@ -23,59 +24,12 @@ static const char *const soap_actions[] = {
 	"off", "empty", "template", NULL
 };
 
-/* "unreachable" is a retry that is the provider's fault. */
-static const char *const verdicts[] = {
-	"done", "refused", "retry", "unknown", "unreachable", NULL
-};
-
 static const char *const transforms[] = {"none", "drop_check_digit", NULL};
 
 /* ------------------------------------------------------------------------
- * Codes
+ * HTTP
  * ------------------------------------------------------------------------
  */
-
-/* "verdict", or {"verdict": ..., "max_attempts": ...}. */
-static ConaxCode *
-compile_code(const ProfileNode *node)
-{
-	static const char *const names[] = {"verdict", "max_attempts", NULL};
-	ConaxCode  *code = palloc0(sizeof(ConaxCode));
-	const ProfileNode *verdict = node;
-	int			choice;
-
-	code->code = node->name;
-	if (profile_is_object(node))
-	{
-		profile_check_members(node, names);
-		verdict = profile_require(node, "verdict");
-		code->max_attempts = profile_integer_of(node, "max_attempts",
-												1, 1000, 0);
-	}
-	choice = profile_choice(verdict, verdicts);
-	code->unreachable = strcmp(verdicts[choice], "unreachable") == 0;
-	code->verdict = code->unreachable ? CAS_RETRY : (CasVerdict) choice;
-	if (code->max_attempts > 0 && code->verdict != CAS_RETRY)
-		profile_error(node, NULL,
-					  "max_attempts is for the verdict \"retry\" alone");
-	return code;
-}
-
-/* A table of codes, with what "*" stands for when it is not in it. */
-static List *
-compile_codes(const ProfileNode *root, const char *name, CasVerdict others)
-{
-	const ProfileNode *table = profile_require(root, name);
-	ConaxCode  *rest = palloc0(sizeof(ConaxCode));
-	List	   *codes = NIL;
-	ListCell   *lc;
-
-	foreach(lc, profile_members(table))
-		codes = lappend(codes, compile_code(lfirst(lc)));
-	rest->code = "*";
-	rest->verdict = others;
-	return lappend(codes, rest);
-}
 
 /* Keys are "*", three digits, or one digit and "xx". */
 static List *
@@ -97,7 +51,7 @@ compile_http_status(const ProfileNode *root)
 						  "Use a status such as \"503\", a class such as \"5xx\", or \"*\".",
 						  "not an HTTP status");
 	}
-	return compile_codes(root, "http_status", CAS_UNKNOWN);
+	return verdict_compile_codes(table, CAS_UNKNOWN);
 }
 
 /* ------------------------------------------------------------------------
@@ -131,6 +85,7 @@ placeholder_names(const CasOperation *operation)
 	return names;
 }
 
+/* A body takes what its operation has and nothing else. */
 static void
 check_placeholders(const ProfileNode *node, const SoapTemplate *template,
 				   const CasOperation *operation)
@@ -256,6 +211,7 @@ fill_soap_action(const ProfileNode *node, const char *operation,
 	return filled.data;
 }
 
+/* The header lines of a message: type and SOAPAction. */
 static const char *
 compile_headers(const ProfileNode *root, const char *operation,
 				const char *path)
@@ -278,15 +234,7 @@ compile_headers(const ProfileNode *root, const char *operation,
 	return psprintf("%sSOAPAction: \"\"\n", type);
 }
 
-static bool
-takes_secret(const CasOperation *operation)
-{
-	for (const CasParameter *p = operation->parameters; p->name; p++)
-		if (p->kind == CAS_PIN)
-			return true;
-	return false;
-}
-
+/* Fills *compiled with the member "node" of "operations". */
 static void
 compile_operation(const ProfileNode *root, const ProfileNode *node,
 				  const CasOperation *operation, ConaxOperation *compiled)
@@ -317,7 +265,7 @@ compile_operation(const ProfileNode *root, const ProfileNode *node,
 		compiled->answer = wire_text_to_utf8(profile_string(member));
 	else
 		compiled->answer = psprintf("%sResponse", name);
-	compiled->secret = takes_secret(operation);
+	compiled->secret = pin_goes_with(operation);
 	if ((member = profile_member(node, "data")) != NULL)
 		compiled->data = compile_data(member);
 }
@@ -337,6 +285,7 @@ operation_types(void)
 	return types;
 }
 
+/* As many as conax_operations has; what the profile lacks stays empty. */
 static ConaxOperation *
 compile_operations(const ProfileNode *root)
 {
@@ -385,21 +334,6 @@ compile_transforms(const ProfileNode *root)
 }
 
 static void
-compile_pin(const ProfileNode *root, ConaxProfile *profile)
-{
-	static const char *const names[] = {"min", "max", NULL};
-	const ProfileNode *node = profile_member(root, "pin_digits");
-
-	profile->pin_min = profile->pin_max = 4;
-	if (node == NULL)
-		return;
-	profile_check_members(node, names);
-	profile->pin_min = profile_integer(profile_require(node, "min"), 1, 32);
-	profile->pin_max = profile_integer(profile_require(node, "max"),
-									   profile->pin_min, 32);
-}
-
-static void
 compile_answer(const ProfileNode *root, ConaxProfile *profile)
 {
 	static const char *const names[] = {
@@ -431,12 +365,14 @@ conax_compile_profile(Jsonb *document)
 
 	profile_check_members(root, names);
 	(void) profile_choice(profile_require(root, "kind"), kinds);
-	profile->status = compile_codes(root, "status", CAS_REFUSED);
-	profile->faults = compile_codes(root, "faults", CAS_UNKNOWN);
+	profile->status =
+		verdict_compile_codes(profile_require(root, "status"), CAS_REFUSED);
+	profile->faults =
+		verdict_compile_codes(profile_require(root, "faults"), CAS_UNKNOWN);
 	profile->http_status = compile_http_status(root);
 	compile_answer(root, profile);
 	profile->drop_check_digit = compile_transforms(root);
-	compile_pin(root, profile);
+	profile->pin = pin_compile(root);
 	profile->max_set = profile_integer_of(root, "max_set", 1, 100000, 500);
 	profile->operations = compile_operations(root);
 	return profile;

@@ -180,8 +180,11 @@ make_message(const CasSettings *settings, const FramedOperation *operation,
 									&detail->nvalues);
 	message->detail = detail;
 	if (each)
+	{
+		message->about = psprintf("%s=%s", each->name, each->value);
 		message->label = operation->label ?
 			psprintf("%s %s", operation->label, each->value) : each->value;
+	}
 	stamp.link = framed_link_names(settings)[0];
 	stamp.transaction = 0;
 	stamp.time = request->scheduled;
@@ -281,31 +284,6 @@ framed_explain(const CasSettings *settings, const CasMessage *message,
  * ------------------------------------------------------------------------
  */
 
-/* The PIN has as many digits as the profile says; it is not repeated. */
-static void
-check_pin(const FramedProfile *profile, const CasRequest *request)
-{
-	const CasValue *pin = cas_value(request, "ca_pin");
-	const char *name = "pin";
-	int			len;
-
-	if (pin == NULL)
-		return;
-	for (const CasParameter *p = request->operation->parameters; p->name; p++)
-		if (p->kind == CAS_PIN)
-			name = p->name;
-	len = strlen(pin->value);
-	if (len >= profile->pin_min && len <= profile->pin_max)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 profile->pin_min == profile->pin_max ?
-			 errmsg("parameter \"%s\" must have %d digits", name,
-					profile->pin_min) :
-			 errmsg("parameter \"%s\" must have %d to %d digits", name,
-					profile->pin_min, profile->pin_max)));
-}
-
 /* Makes the messages, which raises whatever there is to say against them. */
 void
 framed_validate(const CasSettings *settings, const CasRequest *request)
@@ -315,7 +293,7 @@ framed_validate(const CasSettings *settings, const CasRequest *request)
 														 request->operation);
 	List	   *messages;
 
-	check_pin(profile, request);
+	pin_check(&profile->pin, request);
 	messages = framed_encode(settings, request, CAS_WIRE);
 	if (list_length(messages) > profile->max_set)
 		ereport(ERROR,

@@ -14,17 +14,8 @@
 #define PROVREQ_ADAPTER_FRAMED_H
 
 #include "layout.h"
+#include "pin.h"
 #include "transport.h"
-
-/* A code of the CAS and what it means. */
-typedef struct FramedCode
-{
-	const char *code;			/* "*": all that is not listed */
-	CasVerdict	verdict;
-	bool		unreachable;	/* with CAS_RETRY: the provider is at fault */
-	int			max_attempts;	/* 0: the provider's retry_limit */
-	const char *text;			/* what it says in words, or NULL */
-} FramedCode;
 
 /* A kind of frame that the other side sends. */
 typedef struct FramedAnswer
@@ -32,7 +23,7 @@ typedef struct FramedAnswer
 	const char *name;
 	const Layout *layout;
 	bool		is_answer;		/* to a message; else it is ignored */
-	const List *codes;			/* of FramedCode *; NIL: verdict says it */
+	const List *codes;			/* of VerdictCode *; NIL: verdict says it */
 	CasVerdict	verdict;
 	const char *transaction;	/* names of its fields; NULL: has none */
 	const char *code;
@@ -64,7 +55,6 @@ typedef struct FramedStep
 typedef struct FramedProfile
 {
 	const LayoutFrame *frame;
-	Size		max_frame;
 	FramedOperation *operations;	/* parallel to the adapter's */
 	List	   *answers;		/* of FramedAnswer * */
 	List	   *hello;			/* of FramedStep * */
@@ -74,8 +64,7 @@ typedef struct FramedProfile
 	bool		per_connection;
 	uint64		first_number;
 	uint64		last_number;
-	int			pin_min;		/* digits of a PIN */
-	int			pin_max;
+	PinDigits	pin;
 	int			max_set;		/* values of one name in a request */
 } FramedProfile;
 

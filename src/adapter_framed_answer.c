@@ -14,12 +14,8 @@
 #include <ctype.h>
 
 #include "adapter_framed.h"
-#include "mb/pg_wchar.h"
+#include "verdict.h"
 #include "wire_text.h"
-
-/* Longest code and longest description that are kept, in bytes. */
-#define CODE_LIMIT 100
-#define DESCRIPTION_LIMIT 2000
 
 const char *
 framed_option(const CasSettings *settings, const char *name)
@@ -97,44 +93,16 @@ framed_bytes_text(const CasSettings *settings, const char *data, Size len)
  * ------------------------------------------------------------------------
  */
 
-/* A copy of at most limit bytes; NULL if there is nothing. */
+/* A copy for the table, of at most limit bytes; NULL if there is nothing. */
 static const char *
 limited(const char *str, int limit)
 {
-	char	   *copy;
-	int			len;
-
-	if (str == NULL || *str == '\0')
-		return NULL;
-	copy = wire_text_from_utf8(str, strlen(str));
-	len = strlen(copy);
-	if (len > limit)
-		copy[pg_mbcliplen(copy, len, limit)] = '\0';
-	return copy;
-}
-
-/* The table has "*" for those that it lacks. */
-static const FramedCode *
-find_code(const List *codes, const char *code)
-{
-	const FramedCode *any = NULL;
-	ListCell   *lc;
-
-	foreach(lc, codes)
-	{
-		const FramedCode *entry = lfirst(lc);
-
-		if (code && strcmp(entry->code, code) == 0)
-			return entry;
-		if (any == NULL && strcmp(entry->code, "*") == 0)
-			any = entry;
-	}
-	Assert(any != NULL);
-	return any;
+	return str ? verdict_limited(wire_text_from_utf8(str, strlen(str)),
+								 limit) : NULL;
 }
 
 static void
-complain(CasOutcome *outcome, const FramedCode *meaning, const char *code,
+complain(CasOutcome *outcome, const VerdictCode *meaning, const char *code,
 		 const char *said)
 {
 	const char *words = limited(said, DESCRIPTION_LIMIT);
@@ -149,6 +117,7 @@ complain(CasOutcome *outcome, const FramedCode *meaning, const char *code,
 		outcome->error_code = "REFUSED";
 }
 
+/* What an answer says of the request: its verdict, and the words for it. */
 static void
 decode_answer(const FramedAnswer *answer, const List *fields,
 			  CasOutcome *outcome)
@@ -157,15 +126,13 @@ decode_answer(const FramedAnswer *answer, const List *fields,
 	NULL;
 	const char *said = answer->text ? layout_value(fields, answer->text) :
 	NULL;
-	const FramedCode *meaning = NULL;
+	const VerdictCode *meaning = NULL;
 
 	outcome->verdict = answer->verdict;
 	if (answer->codes)
 	{
-		meaning = find_code(answer->codes, code);
-		outcome->verdict = meaning->verdict;
-		outcome->unreachable = meaning->unreachable;
-		outcome->max_attempts = meaning->max_attempts;
+		meaning = verdict_find(answer->codes, code);
+		verdict_settle(outcome, meaning);
 	}
 	if (answer->reference)
 		outcome->reference_number = limited(layout_value(fields,
@@ -173,32 +140,6 @@ decode_answer(const FramedAnswer *answer, const List *fields,
 											CODE_LIMIT);
 	if (outcome->verdict != CAS_DONE)
 		complain(outcome, meaning, code, said);
-}
-
-/* No answer, or nothing that can be trusted. */
-static void
-decode_failure(const CasReply *reply, CasOutcome *outcome)
-{
-	bool		not_sent = reply->status == CAS_NOT_SENT;
-	const char *failure = reply->failure ? reply->failure : "no reason given";
-
-	outcome->verdict = not_sent ? CAS_RETRY : CAS_UNKNOWN;
-	outcome->unreachable = not_sent;
-	outcome->error_code = not_sent ? "PROVIDER_UNREACHABLE" : "NO_ANSWER";
-	outcome->error_description =
-		wire_text_from_utf8(failure, strlen(failure));
-}
-
-/* Does a PIN go out with it?  Yes, if it is not known. */
-static bool
-is_secret(const CasOperation *operation)
-{
-	if (operation == NULL)
-		return true;
-	for (const CasParameter *p = operation->parameters; p->name; p++)
-		if (p->kind == CAS_PIN)
-			return true;
-	return false;
 }
 
 /*
@@ -216,7 +157,7 @@ response_text(const CasSettings *settings, const CasOperation *operation,
 	char	   *shown;
 	ListCell   *lc;
 
-	if (!is_secret(operation) && reply->status == CAS_ANSWERED)
+	if (!pin_goes_with(operation) && reply->status == CAS_ANSWERED)
 		return framed_bytes_text(settings, reply->data, reply->len);
 	copy = palloc(reply->len);
 	memcpy(copy, reply->data, reply->len);
@@ -267,21 +208,16 @@ framed_decode(const CasSettings *settings, const CasOperation *operation,
 										  fields);
 	}
 	if (reply->status != CAS_ANSWERED)
-		decode_failure(reply, outcome);
+		verdict_no_answer(outcome, reply);
 	else if (answer && answer->is_answer)
 	{
 		decode_answer(answer, fields, outcome);
-		if (is_secret(operation))
+		if (pin_goes_with(operation))
 			mask_words(outcome);
 	}
 	else
-	{
-		outcome->verdict = CAS_UNKNOWN;
-		outcome->error_code = "ANSWER_NOT_UNDERSTOOD";
-		outcome->error_description =
-			psprintf("the answer cannot be understood: %s",
-					 answer ? "it answers nothing" : failure);
-	}
+		verdict_not_understood(outcome,
+							   answer ? "it answers nothing" : failure);
 }
 
 char *

@@ -129,6 +129,7 @@ try_messages(const CasSettings *settings, const CasLinkRules *rules)
 	}
 }
 
+/* The rules of a provider's links; raises what is wrong with its settings. */
 static CasLinkRules *
 link_rules(const CasSettings *settings)
 {
@@ -142,7 +143,7 @@ link_rules(const CasSettings *settings)
 	rules->per_connection = profile->per_connection;
 	rules->first_number = profile->first_number;
 	rules->last_number = profile->last_number;
-	rules->max_frame = profile->max_frame;
+	rules->max_frame = layout_frame_max(profile->frame);
 	rules->hello_steps = list_length(profile->hello);
 	if (profile->check)
 	{
@@ -202,6 +203,7 @@ link_hello(const CasSettings *settings, int step, const CasStamp *stamp,
 	return now->receive != NULL;
 }
 
+/* Does a frame answer this step of the hello?  If not, *failure says why. */
 static bool
 link_hello_answer(const CasSettings *settings, int step, const char *data,
 				  Size len, const char **failure)
@@ -249,6 +251,7 @@ link_check_answer(const CasSettings *settings, const char *data, Size len,
 	return false;
 }
 
+/* Whose answer a whole frame is; if nobody's, *failure may say why. */
 static CasFrameKind
 link_read(const CasSettings *settings, const char *data, Size len,
 		  uint64 *transaction, const char **failure)

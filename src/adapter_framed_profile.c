@@ -12,9 +12,7 @@
 #include "postgres.h"
 
 #include "adapter_framed.h"
-
-/* The longest frame that a profile may allow, in bytes. */
-#define MAX_FRAME (1024 * 1024)
+#include "verdict.h"
 
 /* What is being compiled. */
 typedef struct Compilation
@@ -36,6 +34,8 @@ typedef struct NamedLayout
  * Messages
  * ------------------------------------------------------------------------
  */
+
+/* All members of "messages", for the rest of the profile to name. */
 static void
 compile_messages(Compilation *compilation)
 {
@@ -87,20 +87,7 @@ named_message_of(const Compilation *compilation, const ProfileNode *object,
  * ------------------------------------------------------------------------
  */
 
-/* The parameter of the operation that is stored under that name, or NULL. */
-static const CasParameter *
-stored_parameter(const CasOperation *operation, const char *name)
-{
-	for (const CasParameter *p = operation->parameters; p->name; p++)
-	{
-		const char *stored = cas_stored_name(p);
-
-		if (stored && strcmp(stored, name) == 0)
-			return p;
-	}
-	return NULL;
-}
-
+/* Constants, of LayoutValue *, which have to be strings. */
 static List *
 compile_values(const ProfileNode *object)
 {
@@ -121,6 +108,7 @@ compile_values(const ProfileNode *object)
 	return values;
 }
 
+/* Several messages for one request, one for each value of a parameter. */
 static void
 compile_each(FramedOperation *compiled, const ProfileNode *node,
 			 const CasOperation *operation)
@@ -132,7 +120,7 @@ compile_each(FramedOperation *compiled, const ProfileNode *node,
 	if (each == NULL)
 		return;
 	compiled->each = profile_string(each);
-	parameter = stored_parameter(operation, compiled->each);
+	parameter = cas_stored_parameter(operation, compiled->each);
 	if (parameter && parameter->kind == CAS_PIN)
 		profile_error(each, NULL, "cannot be a secret: labels show the value");
 	if (parameter == NULL)
@@ -144,6 +132,7 @@ compile_each(FramedOperation *compiled, const ProfileNode *node,
 					  compiled->each);
 }
 
+/* The member "node" of "operations", which has to be a type of request. */
 static void
 compile_operation(const Compilation *compilation, const ProfileNode *node)
 {
@@ -187,61 +176,6 @@ compile_operations(Compilation *compilation)
  * Answers
  * ------------------------------------------------------------------------
  */
-static const char *const verdicts[] = {
-	"done", "refused", "retry", "unknown", "unreachable", NULL
-};
-
-/* The last one is CAS_RETRY, and the provider is to blame. */
-static const CasVerdict verdict_values[] = {
-	CAS_DONE, CAS_REFUSED, CAS_RETRY, CAS_UNKNOWN, CAS_RETRY
-};
-
-#define UNREACHABLE 4
-
-/* "refused", or {"verdict": "retry", "max_attempts": 3, "text": "busy"} */
-static FramedCode *
-compile_code(const ProfileNode *node)
-{
-	static const char *const names[] = {
-		"verdict", "max_attempts", "text", NULL
-	};
-	FramedCode *code = palloc0(sizeof(FramedCode));
-	const ProfileNode *verdict = node;
-	int			choice;
-
-	code->code = node->name;
-	if (profile_is_object(node))
-	{
-		profile_check_members(node, names);
-		verdict = profile_require(node, "verdict");
-		code->max_attempts = profile_integer_of(node, "max_attempts", 1, 1000,
-												0);
-		code->text = profile_string_of(node, "text", NULL);
-	}
-	choice = profile_choice(verdict, verdicts);
-	code->verdict = verdict_values[choice];
-	code->unreachable = choice == UNREACHABLE;
-	if (code->max_attempts > 0 &&
-		(code->verdict != CAS_RETRY || code->unreachable))
-		profile_error(node, NULL,
-					  "max_attempts is for the verdict \"retry\" alone");
-	return code;
-}
-
-/* With what "*" stands for when it is not in the table. */
-static List *
-compile_codes(const ProfileNode *table)
-{
-	FramedCode *rest = palloc0(sizeof(FramedCode));
-	List	   *codes = NIL;
-	ListCell   *lc;
-
-	foreach(lc, profile_members(table))
-		codes = lappend(codes, compile_code(lfirst(lc)));
-	rest->code = "*";
-	rest->verdict = CAS_REFUSED;
-	return lappend(codes, rest);
-}
 
 /* The name of a field of the answer, or NULL. */
 static const char *
@@ -269,20 +203,15 @@ compile_meaning(FramedAnswer *answer, const ProfileNode *node)
 		profile_error(node, NULL,
 					  "needs either \"verdict\" or \"codes\"");
 	if (verdict)
-	{
-		int			choice = profile_choice(verdict, verdicts);
-
-		if (choice == UNREACHABLE)
-			profile_error(verdict, NULL, "is for codes alone");
-		answer->verdict = verdict_values[choice];
-	}
+		answer->verdict = verdict_compile(verdict);
 	else if (answer->code == NULL)
 		profile_error(codes, "Say in \"code\" which field has the code.",
 					  "is without \"code\"");
 	else
-		answer->codes = compile_codes(codes);
+		answer->codes = verdict_compile_codes(codes, CAS_REFUSED);
 }
 
+/* An answer has to name the message that it is to, a notice nothing. */
 static FramedAnswer *
 compile_answer(const Compilation *compilation, const ProfileNode *node)
 {
@@ -331,6 +260,8 @@ compile_answers(Compilation *compilation)
  * Link
  * ------------------------------------------------------------------------
  */
+
+/* Sends or receives, or does both, one after the other. */
 static FramedStep *
 compile_step(const Compilation *compilation, const ProfileNode *node)
 {
@@ -403,6 +334,7 @@ compile_check(Compilation *compilation, const ProfileNode *node)
 	profile->check_values = compile_values(profile_member(node, "values"));
 }
 
+/* How a connection begins, and how answers find their messages. */
 static void
 compile_link(Compilation *compilation)
 {
@@ -431,21 +363,6 @@ compile_link(Compilation *compilation)
  * The whole
  * ------------------------------------------------------------------------
  */
-static void
-compile_pin(FramedProfile *profile, const ProfileNode *root)
-{
-	static const char *const names[] = {"min", "max", NULL};
-	const ProfileNode *node = profile_member(root, "pin_digits");
-
-	profile->pin_min = profile->pin_max = 4;
-	if (node == NULL)
-		return;
-	profile_check_members(node, names);
-	profile->pin_min = profile_integer(profile_require(node, "min"), 1, 32);
-	profile->pin_max = profile_integer(profile_require(node, "max"),
-									   profile->pin_min, 32);
-}
-
 FramedProfile *
 framed_compile_profile(const CasAdapter *adapter, Jsonb *document)
 {
@@ -457,17 +374,13 @@ framed_compile_profile(const CasAdapter *adapter, Jsonb *document)
 	FramedProfile *profile = palloc0(sizeof(FramedProfile));
 	Compilation compilation = {adapter, profile_root(document)};
 	const ProfileNode *root = compilation.root;
-	const ProfileNode *frame;
 
 	profile_check_members(root, names);
 	(void) profile_choice(profile_require(root, "kind"), kinds);
 	compilation.profile = profile;
 	compilation.groups = profile_member(root, "groups");
-	frame = profile_require(root, "frame");
-	profile->frame = layout_compile_frame(frame);
-	profile->max_frame = profile_integer_of(frame, "max", 1, MAX_FRAME,
-											65536);
-	compile_pin(profile, root);
+	profile->frame = layout_compile_frame(profile_require(root, "frame"));
+	profile->pin = pin_compile(root);
 	profile->max_set = profile_integer_of(root, "max_set", 1, 500, 500);
 	compile_messages(&compilation);
 	compile_answers(&compilation);

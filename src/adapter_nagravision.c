@@ -17,6 +17,8 @@
 
 static void nagravision_check_options(const CasSettings *settings,
 									  CasOptionPlace place);
+static char *nagravision_clash(const CasSettings *mine,
+							   const CasSettings *other);
 static void *nagravision_compile_profile(Jsonb *document);
 
 static const CasOption nagravision_options[] = {
@@ -105,6 +107,7 @@ const CasAdapter nagravision_adapter = {
 	.transport = &tcp_transport,
 	.dialect = &framed_dialect,
 	.check_options = nagravision_check_options,
+	.clash = nagravision_clash,
 	.compile_profile = nagravision_compile_profile,
 	.validate = framed_validate,
 	.encode = framed_encode,
@@ -210,4 +213,27 @@ nagravision_check_options(const CasSettings *settings, CasOptionPlace place)
 		check_digits("mop_ppid", cas_option(settings, "mop_ppid"), 5);
 	if (cas_option(settings, "object_name"))
 		check_object_name(cas_option(settings, "object_name"));
+}
+
+/*
+ * The gateway knows a connection by its source id, and each provider numbers
+ * the messages on its own.  Hosts are compared as they are written.
+ */
+static char *
+nagravision_clash(const CasSettings *mine, const CasSettings *other)
+{
+	const char **ids = framed_link_names(mine);
+	const char **others = framed_link_names(other);
+
+	if (pg_strcasecmp(cas_option(mine, "host"),
+					  cas_option(other, "host")) != 0 ||
+		cas_option_int(mine, "port") != cas_option_int(other, "port"))
+		return NULL;
+	for (int i = 0; ids[i]; i++)
+		for (int j = 0; others[j]; j++)
+			if (strtoul(ids[i], NULL, 10) == strtoul(others[j], NULL, 10))
+				return psprintf("source_id %s at %s port %d", ids[i],
+								cas_option(mine, "host"),
+								(int) cas_option_int(mine, "port"));
+	return NULL;
 }

@@ -209,9 +209,8 @@ resolve_parameters(Making *making, List *arguments)
 }
 
 static void
-choose_provider(Making *making, List *arguments)
+choose_provider(Making *making, const char *named)
 {
-	const char *named = api_text(arguments, "provider", 0);
 	ListCell   *cell;
 
 	foreach(cell, making->resolved)
@@ -242,6 +241,21 @@ check_carriable(const Making *making)
 	api_try_encoding(making->settings, cas);
 }
 
+void
+api_make(Making *making, List *arguments, const char *provider)
+{
+	CasRequest *cas = &making->request.cas;
+
+	cas->attempt = 1;
+	cas->id = "00000000000000000000000000000000";
+	resolve_parameters(making, arguments);
+	choose_provider(making, provider);
+	api_add_values(making);
+	if (cas->number == 0)
+		cas->number = queue_next_number();
+	check_carriable(making);
+}
+
 Datum
 api_create_request(const CasAdapter *adapter, const CasOperation *operation,
 				   List *arguments)
@@ -250,17 +264,10 @@ api_create_request(const CasAdapter *adapter, const CasOperation *operation,
 
 	making.adapter = adapter;
 	making.request.cas.operation = operation;
-	making.request.cas.attempt = 1;
-	making.request.cas.id = "00000000000000000000000000000000";
-
 	api_check_names(operation, arguments);
 	api_check_rules(operation, arguments);
 	read_common(arguments, &making.request);
-	resolve_parameters(&making, arguments);
-	choose_provider(&making, arguments);
-	api_add_values(&making);
-	making.request.cas.number = queue_next_number();
-	check_carriable(&making);
+	api_make(&making, arguments, api_text(arguments, "provider", 0));
 	return queue_create(&making.request);
 }
 

@@ -111,12 +111,4 @@ extern const CasSettings *api_provider(const CasAdapter *adapter,
 extern void api_try_encoding(const CasSettings *settings,
 							 const CasRequest *request);
 
-/* ---- api_secret.c ---- */
-
-/*
- * Takes the running statement's text out of what the server shows and logs
- * of it: it may hold a secret argument.
- */
-extern void api_hide_statement(const char *function);
-
 #endif							/* PROVREQ_API_H */

@@ -273,6 +273,7 @@ check_text(const CasParameter *parameter, const char *value)
 	return pstrdup(value);
 }
 
+/* A copy, of digits, as many as any profile may want; never repeated. */
 static char *
 check_pin(const CasParameter *parameter, const char *value)
 {
@@ -372,6 +373,7 @@ is_set_kind(CasParameterKind kind)
 		kind == CAS_STB_CA_ID_SET;
 }
 
+/* An array of one dimension with 1 to MAX_SET members, none NULL. */
 static void
 check_set(const ApiArgument *argument)
 {

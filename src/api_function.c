@@ -24,6 +24,7 @@
 #include "api.h"
 #include "instant.h"
 #include "statement_cache.h"
+#include "statement_text.h"
 
 PG_FUNCTION_INFO_V1(provreq_create_request);
 
@@ -94,6 +95,7 @@ describe_function(Oid oid)
 	return function;
 }
 
+/* An array of text; a member that is NULL stays NULL. */
 static void
 read_array(ApiArgument *argument, Datum value)
 {
@@ -133,6 +135,7 @@ datum_text(Datum value, Oid type)
 	elog(ERROR, "arguments cannot have type %u", type);
 }
 
+/* An argument of the call, of one of the types that our functions take. */
 static ApiArgument *
 read_argument(const char *name, Oid type, NullableDatum arg)
 {
@@ -228,7 +231,7 @@ provreq_create_request(PG_FUNCTION_ARGS)
 	}
 	if (function->secret)
 	{
-		api_hide_statement(function->name);
+		statement_text_hide(function->name);
 		error_context_stack = NULL;
 	}
 	statement_cache_begin();

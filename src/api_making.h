@@ -33,6 +33,15 @@ typedef struct Making
 	NewRequest	request;
 } Making;
 
+/*
+ * Resolves the arguments, whose names and rules were checked, and checks the
+ * request: what is left is to put it into the queue.  The adapter, the
+ * operation and what is common to all operations are filled in; number 0 is
+ * to be a new one.  provider: the server that is named, or NULL.  Raises an
+ * error that names the parameter.
+ */
+extern void api_make(Making *making, List *arguments, const char *provider);
+
 /* The directory's word for what a kind of parameter names; NULL: no item. */
 extern const char *api_item_classification(CasParameterKind kind);
 

@@ -36,6 +36,7 @@ rule_names(const CasRule *rule)
 	return complaint_list(names);
 }
 
+/* Raises unless as many of the rule's parameters are given as it wants. */
 static void
 check_rule(const CasOperation *operation, const CasRule *rule,
 		   List *arguments)

@@ -58,6 +58,7 @@ check_json_type(const char *name, const JsonbValue *value,
 						type == jbvString ? "string" : "number")));
 }
 
+/* At most MAX_UDF_STRING characters on one line. */
 static Datum
 udf_string(const char *name, const JsonbValue *value)
 {
@@ -93,6 +94,7 @@ udf_float(const char *name, const JsonbValue *value)
 	return number;
 }
 
+/* An instant in the notation of the API; infinite ones are refused. */
 static Datum
 udf_date(const char *name, const JsonbValue *value)
 {

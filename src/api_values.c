@@ -108,6 +108,10 @@ check_duplicate(const Making *making, const CasParameter *parameter,
 	}
 }
 
+/*
+ * A smartcard or STB by its CA ID, with its ordering key; "item" is its row
+ * in the directory, or NULL.  Raises when it belongs to somebody else.
+ */
 static void
 add_item(Making *making, const CasParameter *parameter, const char *ca_id,
 		 const DirectoryItem *item)
@@ -173,6 +177,10 @@ refuse_unmapped_member(const Making *making, const CasParameter *parameter,
 			 errhint("Insert one into provreq.service_mapping; provreq.allow_unmapped_service is not for lists.")));
 }
 
+/*
+ * The CA IDs of services.  One without a CA ID is left out, and noted, where
+ * the settings allow that.
+ */
 static void
 add_services(Making *making, const Resolved *resolved)
 {
@@ -229,6 +237,7 @@ note_set(Making *making, const CasParameter *parameter)
 						 unconstify(char *, distributor_name(parameter)));
 }
 
+/* Adds what one parameter means to the request: values and ordering keys. */
 static void
 add_parameter(Making *making, const Resolved *resolved)
 {

@@ -4,7 +4,8 @@
  *		What request.attempt_log says of earlier attempts.
  *
  * The log is an array of objects: attempts, with a member "started", and acts
- * of persons, with a member "resubmitted".
+ * of persons, with a member "resubmitted".  Attempts that we broke off without
+ * any failure have a member "interrupted" as well.
  *
  *-------------------------------------------------------------------------
  */
@@ -58,17 +59,21 @@ note_entry(AttemptHistory *history, const JsonbValue *entry)
 
 	if (has_member(entry, "resubmitted", &value))
 	{
+		history->attempted = false;
 		history->attempts = 0;
 		history->first_started = 0;
 		return;
 	}
 	if (!has_member(entry, "started", &value))
 		return;
+	history->attempted = true;
 	history->last_started = instant_of(&value);
-	if (history->attempts++ == 0)
-		history->first_started = history->last_started;
 	if (has_member(entry, "sequence_number", &value))
 		history->last_sequence = integer_of(&value);
+	if (has_member(entry, "interrupted", &value))
+		return;
+	if (history->attempts++ == 0)
+		history->first_started = history->last_started;
 }
 
 AttemptHistory

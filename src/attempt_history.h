@@ -13,9 +13,11 @@
 
 typedef struct AttemptHistory
 {
-	int			attempts;		/* since somebody last resubmitted the
+	bool		attempted;		/* since somebody last resubmitted the
 								 * request: what a person sends again starts
 								 * afresh with its limits */
+	int			attempts;		/* since then, but for those that we
+								 * interrupted, which count for nothing */
 	TimestampTz first_started;	/* of those; 0 = none */
 	TimestampTz last_started;	/* of all; 0 = none */
 	int64		last_sequence;

@@ -340,6 +340,30 @@ directory_service_ca_id(const char *parameter,
 					 directory_source_name(KIND_SERVICE_MAPPING))));
 }
 
+DirectoryService *
+directory_service_by_ca_id(const char *parameter, const char *ca_id,
+						   const char *provider)
+{
+	const DirectoryAnswer *answer;
+	DirectoryService *service = NULL;
+	const char *known = NULL;
+
+	answer = directory_query(SERVICE_OF_CA_ID, ca_id, provider, NULL);
+	if (answer->rows > 0)
+	{
+		service = directory_service(parameter,
+									psprintf("id=%s", answer->columns[0][0]));
+		known = directory_service_ca_id(parameter, service, provider);
+	}
+	if (known == NULL || strcmp(known, ca_id) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("parameter \"%s\": no service has CA ID \"%s\" at "
+						"provider \"%s\"",
+						parameter, complaint_text(ca_id), provider)));
+	return service;
+}
+
 /*
  * Most directories have no distributors at all: asking once a statement
  * whether there are any spares two look-ups a request.

@@ -107,6 +107,14 @@ extern const char *directory_service_ca_id(const char *parameter,
 										   const DirectoryService *service,
 										   const char *provider);
 
+/*
+ * The service that a provider knows by a CA ID.  Raises an error when there
+ * is none, or when that service goes by another one there.
+ */
+extern DirectoryService *directory_service_by_ca_id(const char *parameter,
+													const char *ca_id,
+													const char *provider);
+
 /* The distributor that links something with a provider, or NULL. */
 extern const char *directory_subscription_distributor(const char *id,
 													  const char *provider);

@@ -236,6 +236,7 @@ is_mapped(Jsonb *columns, const DirectoryColumn *column)
  * ------------------------------------------------------------------------
  */
 
+/* Raises unless it is something to SELECT from that all sessions see. */
 static void
 check_relation_kind(Relation rel, const char *relation)
 {
@@ -359,6 +360,7 @@ make_query(DirectoryKind kind, Relation rel, const char *relation,
  * ------------------------------------------------------------------------
  */
 
+/* Raises unless the role is there and no superuser. */
 static void
 check_role(Oid role, const char *name)
 {
@@ -379,6 +381,7 @@ check_role(Oid role, const char *name)
 						 "relation, and name it in parameter \"role\".")));
 }
 
+/* Raises unless the role may read the relation and use its schema. */
 static void
 check_rights(Oid relid, const char *relation, Oid role, const char *name)
 {
@@ -407,6 +410,7 @@ check_rights(Oid relid, const char *relation, Oid role, const char *name)
  * ------------------------------------------------------------------------
  */
 
+/* The relation, locked for reading; raises when it is gone. */
 static Relation
 open_relation(const DirectoryChoice *choice, const char *relation)
 {

@@ -146,6 +146,11 @@ ca_id_sql(DirectoryQuery query)
 			" ON w.oid = s.srvfdw"
 			" WHERE i.ca_id = $1 AND i.classification = $2"
 			" AND w.fdwname = $3::pg_catalog.name LIMIT 2";
+	if (query == SERVICE_OF_CA_ID)
+		return "SELECT m.product_id FROM provreq.service_mapping AS m"
+			" WHERE m.service_ca_id = $1"
+			" AND (m.provider = $2 OR m.provider IS NULL)"
+			" ORDER BY m.provider NULLS LAST, m.product_id LIMIT 1";
 	return "SELECT m.service_ca_id FROM provreq.service_mapping AS m"
 		" WHERE m.product_id = $1"
 		" AND (m.provider = $2 OR m.provider IS NULL)"
@@ -169,6 +174,7 @@ distributor_sql(DirectoryQuery query)
 		" ORDER BY d.provider NULLS LAST LIMIT 1";
 }
 
+/* The text of a query over the relations that now stand for the directory. */
 static const char *
 query_sql(DirectoryQuery query)
 {
@@ -190,6 +196,7 @@ query_sql(DirectoryQuery query)
 		case ITEM_BY_CA_ID:
 		case PROVIDER_OF_CA_ID:
 		case SERVICE_CA_ID:
+		case SERVICE_OF_CA_ID:
 			return ca_id_sql(query);
 		case DISTRIBUTORS_EXIST:
 		case DISTRIBUTOR_OF_SUBSCRIPTION:
@@ -213,6 +220,7 @@ query_kind(DirectoryQuery query)
 		case PRODUCT_BY_ALTERNATIVE_CODE:
 			return KIND_PRODUCT;
 		case SERVICE_CA_ID:
+		case SERVICE_OF_CA_ID:
 			return KIND_SERVICE_MAPPING;
 		case DISTRIBUTORS_EXIST:
 		case DISTRIBUTOR_OF_SUBSCRIPTION:

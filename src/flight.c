@@ -87,10 +87,7 @@ has_secrets(const CasRequest *cas)
 	return false;
 }
 
-/*
- * Makes the messages.  Raises.  One message alone cannot have been carried
- * out in part: if the row says so, it was made by another wire profile.
- */
+/* Makes the messages.  Raises. */
 static void
 flight_encode(Flight *flight, const CasSettings *settings)
 {
@@ -105,8 +102,6 @@ flight_encode(Flight *flight, const CasSettings *settings)
 						adapter->kind, flight->row->type)));
 	messages = adapter->encode(settings, cas, CAS_WIRE);
 	flight->nparts = list_length(messages);
-	if (flight->nparts == 1)
-		flight->row->nparts_done = 0;
 	flight->parts = palloc0(sizeof(FlightPart) * flight->nparts);
 	for (int i = 0; i < flight->nparts; i++)
 	{
@@ -169,6 +164,72 @@ flight_refuse(Flight *flight, const ErrorData *error)
 	outcome->cas.error_description = pstrdup(error->message);
 }
 
+/*
+ * Marks the part that an earlier attempt carried out; false when there is
+ * none that is about the same.  A value may stand in a list more than once.
+ */
+static bool
+mark_done(Flight *flight, const char *about)
+{
+	for (int i = 0; i < flight->nparts; i++)
+	{
+		FlightPart *part = &flight->parts[i];
+
+		if (part->done || part->message->about == NULL ||
+			strcmp(part->message->about, about) != 0)
+			continue;
+		part->done = true;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Something was carried out, and what the messages would do now is something
+ * else: nobody knows what is left to do.
+ */
+static void
+hold_changed(Flight *flight, const char *about)
+{
+	QueueOutcome *outcome = &flight->outcome;
+
+	outcome->number = flight->row->cas.number;
+	outcome->step = QUEUE_HOLD;
+	outcome->attempt = flight->row->cas.attempt - 1;
+	outcome->ended = GetCurrentTimestamp();
+	outcome->cas.verdict = CAS_UNKNOWN;
+	outcome->cas.error_code = "PARTS_CHANGED";
+	outcome->cas.error_description =
+		psprintf("the wire profile was changed after %d of its messages were carried out, one of them for %s",
+				 flight->row->nparts_done, about);
+	outcome->hold_reason = psprintf("in doubt: %s",
+									outcome->cas.error_description);
+	flight->encoded = false;
+}
+
+/*
+ * Finds the parts that earlier attempts carried out.  If the wire profile
+ * makes other messages since, all of them are sent, provided that they may be
+ * repeated or that a person says so.
+ */
+static void
+flight_recall_parts(Flight *flight, const CasSettings *settings)
+{
+	const QueueRow *row = flight->row;
+
+	for (int i = 0; i < row->nparts_done; i++)
+	{
+		if (mark_done(flight, row->parts_done[i]))
+			continue;
+		if (row->attempted &&
+			!settings->adapter->idempotent(settings, row->cas.operation))
+			hold_changed(flight, row->parts_done[i]);
+		for (int part = 0; part < flight->nparts; part++)
+			flight->parts[part].done = false;
+		return;
+	}
+}
+
 /* Or about a server that is short of memory, or going down? */
 static bool
 is_about_the_row(const ErrorData *error)
@@ -193,6 +254,7 @@ flight_make(FlightBatch *batch, const CasSettings *settings, QueueRow *row)
 	PG_TRY();
 	{
 		flight_encode(flight, settings);
+		flight_recall_parts(flight, settings);
 	}
 	PG_CATCH();
 	{
@@ -223,20 +285,11 @@ flight_free(Flight *flight)
  * Parts
  * ------------------------------------------------------------------------
  */
-bool
-flight_part_was_done(const QueueRow *row, int part)
-{
-	for (int i = 0; i < row->nparts_done; i++)
-		if (row->parts_done[i] == part)
-			return true;
-	return false;
-}
-
 int
 flight_next_part(Flight *flight)
 {
 	while (flight->next_part < flight->nparts &&
-		   (flight_part_was_done(flight->row, flight->next_part) ||
+		   (flight->parts[flight->next_part].done ||
 			flight->parts[flight->next_part].answered))
 		flight->next_part++;
 	return flight->next_part < flight->nparts ? flight->next_part : -1;

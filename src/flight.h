@@ -23,6 +23,7 @@ typedef struct FlightBatch
 typedef struct FlightPart
 {
 	CasMessage *message;
+	bool		done;			/* carried out in an earlier attempt */
 	bool		submitted;
 	bool		answered;		/* outcome is valid */
 	CasOutcome	outcome;
@@ -43,14 +44,16 @@ typedef struct Flight
 	int			next_part;		/* the next one to submit */
 	bool		encoded;		/* else outcome says why it cannot go */
 	bool		described;		/* outcome has the texts of the messages */
-	QueueOutcome outcome;		/* set by flight_land and flight_refuse */
+	QueueOutcome outcome;		/* once it landed, or cannot go */
 	int			failures;		/* to record it, alone */
 	TimestampTz settle_after;	/* while it is deferred */
 } Flight;
 
 /*
  * A flight for a row, its messages encoded; in the batch's context.  A row
- * that cannot be encoded makes a flight that has landed already, REJECTED.
+ * that cannot be encoded makes a flight that has landed already, REJECTED,
+ * and so does one whose messages are not those of which some were carried
+ * out: held.
  */
 extern Flight *flight_make(FlightBatch *batch, const CasSettings *settings,
 						   QueueRow *row);
@@ -104,9 +107,6 @@ extern void flight_recall(Flight *flight, TimestampTz now);
 extern void flight_decide(QueueOutcome *outcome, const QueueRow *row,
 						  const CasSettings *settings,
 						  const CasOutcome *result, TimestampTz now);
-
-/* Was the part carried out in an earlier attempt? */
-extern bool flight_part_was_done(const QueueRow *row, int part);
 
 /* Does it say what became of the message? */
 extern bool flight_is_certain(const CasOutcome *outcome);

@@ -13,12 +13,6 @@
 
 #include "flight.h"
 
-/*
- * The error code of a request whose messages we stopped sending halfway,
- * although none of them had failed.
- */
-static const char interrupted[] = "NOT_SENT";
-
 /* Which verdict of several parts decides; a higher one wins. */
 static int
 verdict_weight(const CasOutcome *outcome)
@@ -41,7 +35,7 @@ verdict_weight(const CasOutcome *outcome)
 static CasVerdict
 part_verdict(const Flight *flight, int part)
 {
-	if (flight_part_was_done(flight->row, part))
+	if (flight->parts[part].done)
 		return CAS_DONE;
 	return flight->parts[part].answered ?
 		flight->parts[part].outcome.verdict : CAS_RETRY;
@@ -95,26 +89,39 @@ parts_responses(const Flight *flight)
 	return all.len ? all.data : NULL;
 }
 
-/* Remembers which parts are carried out, for the next attempt. */
-static void
+/*
+ * Remembers which parts are carried out, for the next attempt.  Returns
+ * whether there are more of them than before.
+ */
+static bool
 collect_parts_done(Flight *flight)
 {
 	QueueOutcome *outcome = &flight->outcome;
+	bool		more = false;
 
-	outcome->parts_done = palloc(sizeof(int) * flight->nparts);
+	outcome->parts_done = palloc(sizeof(char *) * flight->nparts);
 	outcome->nparts_done = 0;
 	for (int i = 0; i < flight->nparts; i++)
-		if (flight_part_was_done(flight->row, i) ||
-			(flight->parts[i].answered &&
-			 flight->parts[i].outcome.verdict == CAS_DONE))
-			outcome->parts_done[outcome->nparts_done++] = i;
+	{
+		const char *about = flight->parts[i].message->about;
+
+		if (part_verdict(flight, i) != CAS_DONE || about == NULL)
+			continue;
+		outcome->parts_done[outcome->nparts_done++] = about;
+		more |= !flight->parts[i].done;
+	}
+	return more;
 }
 
-/* The one result of all parts. */
+/*
+ * The one result of all parts.  An attempt that we stopped, or could not go
+ * on with, was interrupted if nothing failed and some of it was carried out.
+ */
 static CasOutcome
 parts_result(Flight *flight)
 {
 	CasOutcome	result;
+	bool		interrupted;
 	bool		any = false;
 	bool		unsent = false;
 
@@ -123,7 +130,7 @@ parts_result(Flight *flight)
 	{
 		const FlightPart *part = &flight->parts[i];
 
-		if (!part->answered && !flight_part_was_done(flight->row, i))
+		if (!part->answered && !part->done)
 			unsent = true;
 		if (!part->answered)
 			continue;
@@ -131,24 +138,28 @@ parts_result(Flight *flight)
 			result = part->outcome;
 		any = true;
 	}
-	if (unsent && result.verdict == CAS_DONE)
+	interrupted = unsent && result.verdict == CAS_DONE;
+	if (interrupted)
 	{
 		result.verdict = CAS_RETRY;
-		result.error_code = interrupted;
+		result.error_code = "NOT_SENT";
 		result.error_description = "not all messages were sent";
 	}
 	if (flight->nparts > 1)
 	{
 		result.response = parts_responses(flight);
-		collect_parts_done(flight);
 		if (result.verdict != CAS_DONE)
 			result.error_description =
 				psprintf("%s (%s)", result.error_description ?
 						 result.error_description : "no description",
 						 parts_account(flight));
-		if (flight->outcome.nparts_done > flight->row->nparts_done)
-			result.unreachable = false;
 	}
+	if ((flight->nparts > 1 || flight->row->nparts_done > 0) &&
+		collect_parts_done(flight) && result.unreachable)
+		interrupted = true;
+	if (interrupted)
+		result.unreachable = false;
+	flight->outcome.interrupted = interrupted;
 	return result;
 }
 
@@ -189,18 +200,17 @@ is_exhausted(const QueueRow *row, const CasSettings *settings,
 														"retry_window"));
 }
 
-/* One that a pause or a stop interrupted is not given up for it. */
+/* One that was interrupted is not given up for it. */
 static void
 decide_again(QueueOutcome *outcome, const QueueRow *row,
 			 const CasSettings *settings, TimestampTz now)
 {
 	CasOutcome *cas = &outcome->cas;
 
-	if (cas->error_code == interrupted ||
-		!is_exhausted(row, settings, cas, now))
+	if (outcome->interrupted || !is_exhausted(row, settings, cas, now))
 	{
 		outcome->step = QUEUE_RETRY;
-		outcome->retry_date = retry_time(settings, row->cas.attempt, now);
+		outcome->retry_date = retry_time(settings, row->tries + 1, now);
 		return;
 	}
 	outcome->step = QUEUE_REJECTED;
@@ -270,7 +280,7 @@ all_parts_known(const Flight *flight)
 {
 	for (int i = 0; i < flight->nparts; i++)
 		if (!flight->parts[i].answered &&
-			!flight_part_was_done(flight->row, i))
+			!flight->parts[i].done)
 			return false;
 	return true;
 }

@@ -103,6 +103,10 @@ now_ms(void)
  * ------------------------------------------------------------------------
  */
 
+/*
+ * For libcurl: which sockets to wait for.  Kept ones stay in the set, so that
+ * their end is seen.
+ */
 static int
 watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
@@ -159,6 +163,10 @@ release_multi(void *handle)
 	(void) curl_multi_cleanup(handle);
 }
 
+/*
+ * The handle that drives all exchanges of a link, owned by the current memory
+ * context.
+ */
 static CURLM *
 multi_new(HttpLink *link)
 {
@@ -253,6 +261,7 @@ drop_kept(HttpLink *link)
 #endif
 }
 
+/* An exchange that cannot begin is finished at once: process returns it. */
 static void
 http_submit(CasLink *caslink, CasMessage *message, uint64 tag)
 {
@@ -453,6 +462,7 @@ recycle(HttpLink *link)
 	}
 }
 
+/* The replies of the last call are valid until this one. */
 static int
 http_process(CasLink *caslink, CasReply *replies, int max)
 {

@@ -176,6 +176,7 @@ set_timing(CURL *easy, const CasSettings *settings)
 	return ok;
 }
 
+/* The settings that all exchanges of a link have in common. */
 static bool
 set_request(HttpExchange *exchange)
 {

@@ -10,8 +10,8 @@
 
 #include <curl/curl.h>
 
-#include "transport.h"
 #include "lib/ilist.h"
+#include "transport.h"
 
 /*
  * What libcurl is given and gives back.  Memory is malloc'd: it grows inside

@@ -43,6 +43,11 @@ typedef struct HttpTest
  * Callbacks of libcurl
  * ------------------------------------------------------------------------
  */
+
+/*
+ * For libcurl: which sockets to wait for.  The first that is to be read from
+ * has connected.
+ */
 static int
 watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
@@ -174,6 +179,7 @@ is_over(HttpTest *test)
 	return false;
 }
 
+/* Waits on the latch and the sockets until the test is over. */
 static void
 run(HttpTest *test)
 {

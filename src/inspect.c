@@ -132,7 +132,8 @@ read_row(int64 number, bool admin)
 							   " LEFT JOIN provreq.request_secret AS s"
 							   " ON s.number = r.number", 1, types);
 	values[0] = Int64GetDatum(number);
-	if (SPI_execute_plan(plan, values, NULL, true, 1) != SPI_OK_SELECT)
+	/* Not "read only": what the calling statement has made is there, too */
+	if (SPI_execute_plan(plan, values, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read provreq.request");
 	if (SPI_processed == 0)
 		ereport(ERROR,

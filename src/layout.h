@@ -102,6 +102,9 @@ extern void layout_encode(const Layout *layout, const LayoutDigest *digest,
 						  const LayoutValue *values, int nvalues,
 						  StringInfo out);
 
+/* The longest frame, in bytes. */
+extern Size layout_frame_max(const LayoutFrame *frame);
+
 /*
  * Length of the frame that data begins with; 0 when more bytes are needed to
  * tell; -1 when it is none, with the reason.

@@ -184,6 +184,7 @@ compile_use(Compiler *com, Scope *scope, const ProfileNode *node)
 	com->using = list_delete_last(com->using);
 }
 
+/* One field, or those that "use" stands for, at the end of a list. */
 static void
 compile_field(Compiler *com, Scope *scope, const ProfileNode *node)
 {
@@ -284,6 +285,7 @@ is_frame_length(const LayoutFrame *frame, const FieldSpec *spec)
 		spec->little == frame->length.little;
 }
 
+/* A length that is inside of the message is a field that computes it. */
 static void
 check_frame_length(const Layout *layout, const ProfileNode *fields)
 {

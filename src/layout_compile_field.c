@@ -67,8 +67,8 @@ layout_form_of(const ProfileNode *node)
 }
 
 /* A name that can be a part of a path and of a message for people. */
-const char *
-layout_name_of(const ProfileNode *node, bool needed)
+static const char *
+name_of(const ProfileNode *node, bool needed)
 {
 	const ProfileNode *member = needed ? profile_require(node, "name") :
 	profile_member(node, "name");
@@ -120,6 +120,7 @@ is_width(FieldForm form, int width)
 	}
 }
 
+/* A number of bytes, "rest", or the name of the field that has the number. */
 static void
 compile_width(FieldSpec *spec, const ProfileNode *width)
 {
@@ -208,6 +209,8 @@ compile_looks(FieldSpec *spec, const ProfileNode *node)
  * Whole fields
  * ------------------------------------------------------------------------
  */
+
+/* A field that holds a value: its width, and where the value comes from. */
 static void
 compile_value_field(Layout *layout, FieldSpec *spec, const ProfileNode *node)
 {
@@ -274,7 +277,7 @@ layout_compile_scalar(Layout *layout, const ProfileNode *node, FieldForm form)
 	spec->node = node;
 	spec->form = form;
 	spec->slot = spec->mark = -1;
-	spec->name = form == FORM_SELECT ? "" : layout_name_of(node, needs_name);
+	spec->name = form == FORM_SELECT ? "" : name_of(node, needs_name);
 	spec->secret = profile_choice_of(node, "display", displays, 0) == 1;
 	if (form == FORM_DIGEST)
 		compile_digest(spec, node);

@@ -9,6 +9,7 @@
 
 #include "layout_compile.h"
 
+/* The value, or values side by side, for which a group is repeated. */
 static void
 compile_each(Compiler *com, FieldSpec *spec, const ProfileNode *each)
 {
@@ -81,6 +82,7 @@ compile_item_field(Compiler *com, const ProfileNode *node)
 	return spec;
 }
 
+/* A tag comes once, and only what is written for a value can be repeated. */
 static void
 compile_item(Compiler *com, FieldSpec *tlv, TlvItem *item,
 			 const ProfileNode *node)

@@ -80,6 +80,7 @@ compile_raw_constant(FieldSpec *spec, const ProfileNode *node,
 	spec->constant_bytes = bytes;
 }
 
+/* One member of "map": both sides as they are when they are compared. */
 static void
 compile_mapping(FieldSpec *spec, FieldMapping *entry,
 				const ProfileNode *member)

@@ -99,6 +99,7 @@ layout_compile_pattern(const char *pattern, const char **compiled,
 	return width;
 }
 
+/* Where a piece of the pattern stands. */
 static int *
 member_of(struct pg_tm *tm, DatePiece piece)
 {
@@ -174,6 +175,7 @@ read_pattern(const char *pattern, const char *data, struct pg_tm *tm,
 	return is_date(tm);
 }
 
+/* Writes the date over as many bytes as the pattern has in all. */
 static void
 write_pattern(const char *pattern, struct pg_tm *tm, char *to)
 {

@@ -110,6 +110,7 @@ scalar_width(Decoder *dec, const FieldSpec *spec, Size limit, Size *len)
 	return has_bytes(dec, spec, width, limit);
 }
 
+/* A field that holds one value, no further than limit. */
 static bool
 decode_scalar(Decoder *dec, const FieldSpec *spec, Size limit)
 {
@@ -169,6 +170,7 @@ decode_computed(Decoder *dec, const FieldSpec *spec, Size limit)
 	return !spec->after || check_measured(dec, spec);
 }
 
+/* Compares with the digest made of what was read. */
 static bool
 decode_digest(Decoder *dec, const FieldSpec *spec)
 {
@@ -228,6 +230,7 @@ decode_number(Decoder *dec, const FieldSpec *spec, Size limit,
 	return true;
 }
 
+/* How many elements follow; a count of its own is a field, too. */
 static bool
 decode_count(Decoder *dec, const FieldSpec *spec, Size limit, uint64 *count)
 {
@@ -256,6 +259,7 @@ decode_count(Decoder *dec, const FieldSpec *spec, Size limit, uint64 *count)
 	return true;
 }
 
+/* Elements one after the other; each lengthens the names of its fields. */
 static bool
 decode_group(Decoder *dec, const FieldSpec *spec, Size limit)
 {
@@ -308,6 +312,7 @@ decode_item(Decoder *dec, const FieldSpec *tlv, int item, int occurrence,
 	return true;
 }
 
+/* Items up to limit, which the last one has to reach exactly. */
 static bool
 decode_items(Decoder *dec, const FieldSpec *spec, Size limit)
 {

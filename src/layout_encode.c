@@ -93,6 +93,7 @@ one_value(Encoder *enc, const FieldSpec *spec)
 	return value ? value : spec->default_value;
 }
 
+/* A field that holds one value: constant, given or default. */
 static void
 encode_scalar(Encoder *enc, const FieldSpec *spec)
 {
@@ -262,6 +263,7 @@ encode_repeated_item(Encoder *enc, const FieldSpec *tlv, const TlvItem *item)
 	enc->current[slot] = outer;
 }
 
+/* The items that have a value, and in front, if wanted, their length. */
 static void
 encode_tlv(Encoder *enc, const FieldSpec *spec)
 {
@@ -284,6 +286,7 @@ encode_tlv(Encoder *enc, const FieldSpec *spec)
 		put_number(enc, spec->total, enc->out->len - start, at);
 }
 
+/* The fields of the case that an earlier field's value chooses. */
 static void
 encode_select(Encoder *enc, const FieldSpec *spec)
 {
@@ -327,6 +330,7 @@ put_message_lengths(Encoder *enc, Size body)
 						body, frame->size)));
 }
 
+/* Made last, when the lengths, which it covers, are known. */
 static void
 encode_digest(Encoder *enc, const FieldSpec *spec)
 {

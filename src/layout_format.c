@@ -149,6 +149,7 @@ layout_put_number(const FieldSpec *spec, uint64 number, char *bytes)
 	return true;
 }
 
+/* Writes as many bytes as the field is wide. */
 static FieldFault
 format_number(const FieldSpec *spec, const char *value, char *to,
 			  const char **reason)
@@ -265,6 +266,7 @@ put_fill(const FieldSpec *spec, Size len, StringInfo out)
 		put_text(spec, &spec->fill, 1, out);
 }
 
+/* Writes a text, filled up to the field's width where that is fixed. */
 static FieldFault
 format_text(const FieldSpec *spec, const char *value, StringInfo out,
 			const char **reason)

@@ -47,6 +47,7 @@ compile_length_field(FieldSpec *spec, const ProfileNode *node,
 					  "only the form \"uint\" has an order");
 }
 
+/* The member "length" of a frame: where it stands and what it counts. */
 static void
 compile_length(LayoutFrame *frame, const ProfileNode *node)
 {
@@ -92,6 +93,12 @@ layout_compile_frame(const ProfileNode *node)
 		frame->size = profile_integer(profile_require(node, "size"), 1,
 									  frame->max);
 	return frame;
+}
+
+Size
+layout_frame_max(const LayoutFrame *frame)
+{
+	return frame->max;
 }
 
 /* What the length does not count. */

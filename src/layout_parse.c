@@ -99,6 +99,7 @@ layout_get_number(const FieldSpec *spec, const char *data, uint64 *number)
 	return true;
 }
 
+/* Shows it as it stands in the message; its value has no zeros in front. */
 static bool
 parse_number(const FieldSpec *spec, const char *data, TextStore *store,
 			 LayoutField *field, uint64 *number, const char **reason)
@@ -183,6 +184,7 @@ is_printable_ascii(const char *str, Size len)
 	return printable;
 }
 
+/* Its value is without what fills it up. */
 static bool
 parse_text(const FieldSpec *spec, const char *data, Size len,
 		   TextStore *store, LayoutField *field, const char **reason)
@@ -210,6 +212,7 @@ parse_text(const FieldSpec *spec, const char *data, Size len,
 	return true;
 }
 
+/* Two hex digits a byte; its value is without what fills it up. */
 static bool
 parse_hex_text(const FieldSpec *spec, const char *data, Size len,
 			   TextStore *store, LayoutField *field, const char **reason)

@@ -224,7 +224,6 @@ extern FieldSpec *layout_compile_scalar(Layout *layout,
 extern FieldSpec *layout_compile_integer(const ProfileNode *node,
 										 const char *name);
 extern FieldForm layout_form_of(const ProfileNode *node);
-extern const char *layout_name_of(const ProfileNode *node, bool needed);
 
 /* layout_format.c: values to bytes */
 typedef enum FieldFault

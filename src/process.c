@@ -147,7 +147,8 @@ process_abort(void)
 {
 	committing = false;
 	QueryCancelPending = false;
-	AbortCurrentTransaction();
+	/* also out of subtransactions, which AbortCurrentTransaction stays in */
+	AbortOutOfAnyTransaction();
 	FlushErrorState();
 }
 

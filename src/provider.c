@@ -24,10 +24,12 @@
 #include "utils/builtins.h"
 #include "utils/syscache.h"
 
+#include "complaint.h"
 #include "provider.h"
 
 #define WORKER_ROLE "provreq_worker"
 
+/* NULL if it is a server of somebody else's wrapper. */
 static Provider *
 provider_from_server(const ForeignServer *server)
 {
@@ -121,7 +123,8 @@ provider_by_name(const char *name)
 	if (provider == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("provider \"%s\" does not exist", name),
+				 errmsg("provider \"%s\" does not exist",
+						complaint_text(name)),
 				 errhint("Providers of this database: %s.",
 						 provider_names(NULL, false))));
 	return provider;
@@ -219,8 +222,7 @@ settings_empty(const CasAdapter *adapter, const char *server_name)
 	return settings;
 }
 
-/* Copies the options of a server or a mapping over the settings. */
-static void
+void
 settings_apply(CasSettings *settings, List *defs)
 {
 	ListCell   *lc;
@@ -235,7 +237,7 @@ settings_apply(CasSettings *settings, List *defs)
 	}
 }
 
-static void
+void
 settings_defaults(CasSettings *settings)
 {
 	for (int i = 0; settings->options[i].name; i++)

@@ -44,6 +44,18 @@ extern Provider *provider_choose(const CasAdapter *adapter,
  */
 extern CasSettings *provider_settings(Oid serverid);
 
+/*
+ * Raises DUPLICATE_OBJECT if a server, as the current command leaves it, is
+ * an effective provider and clashes with another one.
+ */
+extern void provider_refuse_clash(Oid serverid);
+
+/* Copies the options of a server or a mapping over the settings. */
+extern void settings_apply(CasSettings *settings, List *defs);
+
+/* Gives the options that are not set their defaults. */
+extern void settings_defaults(CasSettings *settings);
+
 /* Settings of one adapter with no option set, for checks. */
 extern CasSettings *settings_empty(const CasAdapter *adapter,
 								   const char *server_name);

@@ -28,11 +28,16 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "complaint.h"
 #include "provider.h"
+#include "statement_text.h"
 #include "wake.h"
 
 PG_FUNCTION_INFO_V1(provreq_validate_options);
 PG_FUNCTION_INFO_V1(provreq_check_wire_profile);
+
+/* Bytes of a name, an address, a path, or a list of source ids */
+#define MAX_LINE 4096
 
 /* The names of all options of one place, for a hint. */
 static char *
@@ -48,6 +53,7 @@ option_names(const CasSettings *settings, CasOptionPlace place)
 	return names.data;
 }
 
+/* A whole number, or a duration, within the option's limits. */
 static void
 check_number(const CasOption *option, const char *value)
 {
@@ -59,7 +65,7 @@ check_number(const CasOption *option, const char *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for option \"%s\": \"%s\"",
-						option->name, value),
+						option->name, complaint_text(value)),
 				 hint ? errhint("%s", _(hint)) :
 				 errhint("Give a whole number.")));
 	if (number < option->min || number > option->max)
@@ -67,7 +73,8 @@ check_number(const CasOption *option, const char *value)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("value %s of option \"%s\" is outside of " INT64_FORMAT
 						" to " INT64_FORMAT "%s",
-						value, option->name, option->min, option->max,
+						complaint_text(value), option->name, option->min,
+						option->max,
 						flags ? " ms" : "")));
 }
 
@@ -84,8 +91,24 @@ check_choice(const CasOption *option, const char *value)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid value for option \"%s\": \"%s\"",
-					option->name, value),
+					option->name, complaint_text(value)),
 			 errhint("Valid values are: %s.", option->choices)));
+}
+
+/* Names, addresses and paths have one short line. */
+static void
+check_line(const CasOption *option, const char *value)
+{
+	if (complaint_has_control(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" contains a control character",
+						option->name)));
+	if (strlen(value) > MAX_LINE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" is longer than %d bytes",
+						option->name, MAX_LINE)));
 }
 
 static void
@@ -116,16 +139,19 @@ check_value(const CasOption *option, const char *value)
 			break;
 		case CAS_OPTION_FILE:
 			check_file(option);
+			check_line(option, value);
 			break;
 		case CAS_OPTION_BOOLEAN:
 			if (!parse_bool(value, &flag))
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("invalid value for option \"%s\": \"%s\"",
-								option->name, value),
+								option->name, complaint_text(value)),
 						 errhint("Valid values are: true, false.")));
 			break;
 		case CAS_OPTION_TEXT:
+			check_line(option, value);
+			break;
 		case CAS_OPTION_SECRET:
 			break;
 	}
@@ -196,6 +222,28 @@ validator_adapter(Oid function)
 	return adapter;
 }
 
+/*
+ * The options of a user mapping are secrets, also where somebody misspelt
+ * their names, and so is a password in a URL.  They are in the text of the
+ * statement, and in the contexts of an error if a function executes it.
+ */
+static void
+hide_secrets(Oid function, Oid catalog, List *defs)
+{
+	bool		secret = catalog == UserMappingRelationId;
+	ListCell   *lc;
+
+	foreach(lc, defs)
+	{
+		if (strchr(defGetString(lfirst(lc)), '@') != NULL)
+			secret = true;
+	}
+	if (!secret)
+		return;
+	statement_text_hide(get_func_name(function));
+	error_context_stack = NULL;
+}
+
 /* The validator of all our foreign data wrappers. */
 Datum
 provreq_validate_options(PG_FUNCTION_ARGS)
@@ -203,6 +251,7 @@ provreq_validate_options(PG_FUNCTION_ARGS)
 	List	   *defs = untransformRelOptions(PG_GETARG_DATUM(0));
 	Oid			catalog = PG_GETARG_OID(1);
 	const CasAdapter *adapter = validator_adapter(fcinfo->flinfo->fn_oid);
+	ErrorContextCallback *contexts = error_context_stack;
 	CasSettings *settings;
 	CasOptionPlace place;
 	ListCell   *lc;
@@ -216,6 +265,7 @@ provreq_validate_options(PG_FUNCTION_ARGS)
 					 errmsg("options belong to a server or a user mapping")));
 		PG_RETURN_VOID();
 	}
+	hide_secrets(fcinfo->flinfo->fn_oid, catalog, defs);
 	place = catalog == ForeignServerRelationId ? CAS_ON_SERVER :
 		CAS_ON_USER_MAPPING;
 	settings = settings_empty(adapter, "");
@@ -224,6 +274,7 @@ provreq_validate_options(PG_FUNCTION_ARGS)
 	check_mandatory(settings, place);
 	if (adapter->check_options)
 		adapter->check_options(settings, place);
+	error_context_stack = contexts;
 	PG_RETURN_VOID();
 }
 
@@ -242,6 +293,7 @@ replace_shipped(Datum name)
 	SPI_finish();
 }
 
+/* The adapter that compiles profiles of a kind; raises when there is none. */
 static const CasAdapter *
 profile_adapter(Datum kind)
 {
@@ -259,7 +311,7 @@ profile_adapter(Datum kind)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid kind of wire profile: \"%s\"",
-					TextDatumGetCString(kind)),
+					complaint_text(TextDatumGetCString(kind))),
 			 errhint("Valid kinds are: %s.", kinds.data)));
 }
 

@@ -144,11 +144,11 @@ row_parts_done(int row, int column, QueueRow *taken)
 
 	if (isnull)
 		return;
-	deconstruct_array(DatumGetArrayTypeP(datum), INT4OID, sizeof(int32), true,
+	deconstruct_array(DatumGetArrayTypeP(datum), TEXTOID, -1, false,
 					  TYPALIGN_INT, &elements, NULL, &taken->nparts_done);
-	taken->parts_done = palloc(sizeof(int) * Max(taken->nparts_done, 1));
+	taken->parts_done = palloc(sizeof(char *) * Max(taken->nparts_done, 1));
 	for (int i = 0; i < taken->nparts_done; i++)
-		taken->parts_done[i] = DatumGetInt32(elements[i]);
+		taken->parts_done[i] = TextDatumGetCString(elements[i]);
 }
 
 /* Columns that row_read expects. */
@@ -182,6 +182,7 @@ row_read(Queue *queue, int row)
 	cas->values = values_from_jsonb(parameters, secrets);
 	row_parts_done(row, 11, taken);
 	history = attempt_history(row_jsonb(row, 12));
+	taken->attempted = history.attempted;
 	taken->tries = history.attempts;
 	taken->first_started = history.first_started;
 	taken->last_started = history.last_started;

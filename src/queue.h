@@ -39,9 +39,11 @@ typedef struct QueueRow
 	const char *type;
 	bool		held;
 	int			nparts_done;
-	int		   *parts_done;		/* indexes of messages already acknowledged */
-	int			tries;			/* attempts before this one since it was
-								 * created or last resubmitted */
+	const char **parts_done;	/* what messages already acknowledged were
+								 * about, as in CasMessage */
+	bool		attempted;		/* since it was created or last resubmitted */
+	int			tries;			/* attempts since then, but for those that we
+								 * interrupted */
 	TimestampTz first_started;	/* of the first of those; 0 = none yet */
 	TimestampTz last_started;	/* of the attempt before this one; 0 = none */
 	int64		last_sequence;
@@ -55,7 +57,8 @@ typedef enum QueueStep
 	QUEUE_COMPLETED,			/* closes it */
 	QUEUE_REJECTED,				/* closes it */
 	QUEUE_RETRY,				/* the attempt counts; again at retry_date */
-	QUEUE_HOLD,					/* the attempt counts; waits for a person */
+	QUEUE_HOLD,					/* the attempt counts, if there was one; waits
+								 * for a person */
 	QUEUE_RETURN,				/* the attempt never happened */
 	QUEUE_NOTE					/* no attempt ended: some more of its parts
 								 * turned out to be done */
@@ -66,15 +69,17 @@ typedef struct QueueOutcome
 	int64		number;
 	QueueStep	step;
 	int			attempt;		/* 0: rejected before any attempt */
+	bool		interrupted;	/* with QUEUE_RETRY: we broke it off, and it
+								 * counts towards no limit */
 	int64		sequence_number;
-	TimestampTz started;		/* 0: never sent */
+	TimestampTz started;		/* 0: not sent, this time */
 	TimestampTz ended;
 	TimestampTz retry_date;
 	const char *hold_reason;
 	const char *request;		/* what went out, secrets masked; or NULL */
 	const char *secret_request; /* the same unmasked where that differs */
 	int			nparts_done;
-	int		   *parts_done;
+	const char **parts_done;	/* all that are; NULL: as before */
 	CasOutcome	cas;
 } QueueOutcome;
 

@@ -105,6 +105,7 @@ push_string(JsonbParseState **state, JsonbIteratorToken token,
 	(void) pushJsonbValue(state, token, &value);
 }
 
+/* A value in its JSON type; a secret as asterisks unless revealed. */
 static void
 push_value(JsonbParseState **state, JsonbIteratorToken token,
 		   const CasValue *value, bool reveal)
@@ -206,6 +207,7 @@ has_secret(const NewRequest *request)
  * ------------------------------------------------------------------------
  */
 
+/* The plan by which single requests are inserted, saved for the session. */
 static SPIPlanPtr
 insert_plan(void)
 {
@@ -287,6 +289,7 @@ set_creator(const NewRequest *request, Datum *values, bool *nulls)
 	set_text(values, nulls, ARG_UPDATED_BY_UNIT, request->created_by_unit);
 }
 
+/* The arguments of the plan, in the order of its enum. */
 static void
 fill_in(const NewRequest *request, Datum *values, bool *nulls)
 {

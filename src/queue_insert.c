@@ -172,6 +172,7 @@ find_attributes(Inserter *inserter, const char *const *names, int count)
 	return true;
 }
 
+/* Defaults of the columns that are not given values. */
 static void
 compile_defaults(Inserter *inserter, Relation rel, int count)
 {
@@ -365,6 +366,7 @@ put_back(Inserter *inserter)
  * ------------------------------------------------------------------------
  */
 
+/* A row of given values and, before, defaults. */
 static void
 fill_slot(Inserter *inserter, const Datum *values, const bool *nulls,
 		  int count)

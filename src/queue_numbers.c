@@ -35,16 +35,23 @@ queue_reserve_numbers(Queue *queue, const char *link, uint64 *first,
 	values[3] = Int64GetDatum((int64) *last);
 	values[4] = Int64GetDatum((int64) count);
 	SPI_connect();
-	saved_plan_get(&plan, "INSERT INTO provreq.link_number AS l"
-				   " (provider, link, next_number)"
-				   " VALUES ($1, $2, $3 + $5)"
-				   " ON CONFLICT (provider, link) DO UPDATE"
+	saved_plan_get(&plan, "WITH again AS ("
+				   "UPDATE provreq.link_number l"
 				   " SET next_number = CASE"
 				   " WHEN l.next_number < $3 OR l.next_number + $5 - 1 > $4"
 				   " THEN $3 + $5 ELSE l.next_number + $5 END"
-				   " RETURNING next_number", 5, types);
+				   " WHERE l.provider = $1 AND l.link = $2"
+				   " RETURNING l.next_number), "
+				   "begun AS ("
+				   "INSERT INTO provreq.link_number"
+				   " (provider, link, next_number)"
+				   " SELECT $1, $2, $3 + $5"
+				   " WHERE NOT EXISTS (SELECT FROM again)"
+				   " RETURNING next_number)"
+				   " SELECT a.next_number FROM again a"
+				   " UNION ALL SELECT b.next_number FROM begun b", 5, types);
 	result = SPI_execute_plan(plan, values, NULL, false, 0);
-	if (result != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
+	if (result != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not reserve message numbers");
 	next = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
 									   SPI_tuptable->tupdesc, 1, &isnull));

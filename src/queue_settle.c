@@ -5,8 +5,9 @@
  *
  * Outcomes are recorded in batches, one statement for each way that a
  * request can go: it closes (its row moves to the closed part), it stays
- * pending and the attempt counts (it goes into attempt_log), or the attempt
- * never happened.  In all three the attempt row goes away.
+ * pending and the attempt counts (it goes into attempt_log, if there was
+ * one), or the attempt never happened.  In all three the attempt row goes
+ * away.
  *
  * Plans are kept, and the tables may have been empty when they were made.  So
  * rows are named by "number = ANY (...)", which is an index condition whatever
@@ -20,6 +21,7 @@
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "queue.h"
@@ -64,6 +66,8 @@ array_type_of(Oid type)
 {
 	switch (type)
 	{
+		case BOOLOID:
+			return BOOLARRAYOID;
 		case INT4OID:
 			return INT4ARRAYOID;
 		case INT8OID:
@@ -78,13 +82,13 @@ array_type_of(Oid type)
 static Datum
 column_array(const Column *column)
 {
-	bool		byval = column->type != TEXTOID;
-	int			len = column->type == TEXTOID ? -1 :
-	column->type == INT4OID ? sizeof(int32) : sizeof(int64);
-	char		align = len == sizeof(int64) ? TYPALIGN_DOUBLE : TYPALIGN_INT;
+	int16		len;
+	bool		byval;
+	char		align;
 	int			lower = 1;
 	int			n = column->n;
 
+	get_typlenbyvalalign(column->type, &len, &byval, &align);
 	return PointerGetDatum(construct_md_array(column->values, column->nulls,
 											  1, &n, &lower, column->type,
 											  len, byval, align));
@@ -127,11 +131,50 @@ texts_add(Column *texts, const QueueOutcome *outcome)
 					cas->provider_error_description);
 }
 
+/* The arguments of a statement: some columns, then the texts. */
+static void
+make_arguments(const Column *fixed, int nfixed, const Column *texts,
+			   Oid *types, Datum *values)
+{
+	for (int i = 0; i < nfixed + TEXT_COLUMNS; i++)
+	{
+		const Column *column = i < nfixed ? &fixed[i] : &texts[i - nfixed];
+
+		types[i] = array_type_of(column->type);
+		values[i] = column_array(column);
+	}
+}
+
 static void
 run(SPIPlanPtr plan, Datum *values, const char *what)
 {
 	if (SPI_execute_plan(plan, values, NULL, false, 0) < 0)
 		elog(ERROR, "could not settle: %s", what);
+}
+
+/* An array of texts as one text; NULL when it is to stay as it is. */
+static char *
+parts_literal(const QueueOutcome *outcome)
+{
+	StringInfoData literal;
+
+	if (outcome->parts_done == NULL)
+		return NULL;
+	initStringInfo(&literal);
+	appendStringInfoChar(&literal, '{');
+	for (int i = 0; i < outcome->nparts_done; i++)
+	{
+		appendStringInfoString(&literal, i == 0 ? "\"" : ",\"");
+		for (const char *p = outcome->parts_done[i]; *p; p++)
+		{
+			if (*p == '"' || *p == '\\')
+				appendStringInfoChar(&literal, '\\');
+			appendStringInfoChar(&literal, *p);
+		}
+		appendStringInfoChar(&literal, '"');
+	}
+	appendStringInfoChar(&literal, '}');
+	return literal.data;
 }
 
 /* ------------------------------------------------------------------------
@@ -143,7 +186,7 @@ run(SPIPlanPtr plan, Datum *values, const char *what)
 #define KEPT_COLUMNS \
 	"id, number, provider, type, priority, process_immediately, " \
 	"scheduled_date, subscription_id, ordering_keys, parameters, name, " \
-	"process_name, process_id, attempt_log, parts_done, " \
+	"process_name, process_id, attempt_log, " \
 	"udf_string_1, udf_string_2, udf_string_3, udf_string_4, " \
 	"udf_string_5, udf_string_6, udf_string_7, udf_string_8, " \
 	"udf_float_1, udf_float_2, udf_float_3, udf_float_4, " \
@@ -155,20 +198,21 @@ run(SPIPlanPtr plan, Datum *values, const char *what)
 	"life_cycle_state, executed_date, closed_date, sequence_number, attempts, " \
 	"request, response, response_data, reference_number, error_code, " \
 	"error_description, provider_error_code, provider_error_description, " \
-	"updated_date, updated_by_user"
+	"parts_done, updated_date, updated_by_user"
 
+/* Moves finished requests to the closed part, in one statement. */
 static void
 close_requests(QueueOutcome **outcomes, int n)
 {
 	static SPIPlanPtr plan = NULL;
-	Oid			types[6 + TEXT_COLUMNS];
-	Datum		values[6 + TEXT_COLUMNS];
-	Column		fixed[6];
+	Oid			types[7 + TEXT_COLUMNS];
+	Datum		values[7 + TEXT_COLUMNS];
+	Column		fixed[7];
 	Column		texts[TEXT_COLUMNS];
-	static const Oid fixed_types[6] = {INT8OID, TEXTOID, TIMESTAMPTZOID,
-	TIMESTAMPTZOID, INT8OID, INT4OID};
+	static const Oid fixed_types[7] = {INT8OID, TEXTOID, TIMESTAMPTZOID,
+	TIMESTAMPTZOID, INT8OID, INT4OID, TEXTOID};
 
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 7; i++)
 		column_init(&fixed[i], fixed_types[i], n);
 	texts_init(texts, n);
 	for (int i = 0; i < n; i++)
@@ -184,15 +228,11 @@ close_requests(QueueOutcome **outcomes, int n)
 		column_add(&fixed[4], Int64GetDatum(outcome->sequence_number),
 				   unsent);
 		column_add(&fixed[5], Int32GetDatum(outcome->attempt), false);
+		column_add_text(&fixed[6], outcome->step == QUEUE_COMPLETED ? NULL :
+						parts_literal(outcome));
 		texts_add(texts, outcome);
 	}
-	for (int i = 0; i < 6 + TEXT_COLUMNS; i++)
-	{
-		const Column *column = i < 6 ? &fixed[i] : &texts[i - 6];
-
-		types[i] = array_type_of(column->type);
-		values[i] = column_array(column);
-	}
+	make_arguments(fixed, 7, texts, types, values);
 	saved_plan_get(&plan, "WITH o AS MATERIALIZED ("
 				   " SELECT * FROM ROWS FROM ("
 				   " pg_catalog.unnest($1), pg_catalog.unnest($2),"
@@ -201,9 +241,10 @@ close_requests(QueueOutcome **outcomes, int n)
 				   " pg_catalog.unnest($7), pg_catalog.unnest($8),"
 				   " pg_catalog.unnest($9), pg_catalog.unnest($10),"
 				   " pg_catalog.unnest($11), pg_catalog.unnest($12),"
-				   " pg_catalog.unnest($13), pg_catalog.unnest($14))"
+				   " pg_catalog.unnest($13), pg_catalog.unnest($14),"
+				   " pg_catalog.unnest($15))"
 				   " AS o (o_number, o_state, o_started, o_ended, o_sequence,"
-				   " o_attempt, o_request, o_response, o_data, o_reference,"
+				   " o_attempt, o_parts, o_request, o_response, o_data, o_reference,"
 				   " o_error, o_error_text, o_provider_error,"
 				   " o_provider_error_text)"
 				   "), gone AS ("
@@ -216,9 +257,10 @@ close_requests(QueueOutcome **outcomes, int n)
 				   " SELECT " KEPT_COLUMNS ", o_state, o_started, o_ended,"
 				   " o_sequence, o_attempt, COALESCE(o_request, request),"
 				   " o_response, o_data::jsonb, o_reference, o_error, o_error_text,"
-				   " o_provider_error, o_provider_error_text, o_ended,"
+				   " o_provider_error, o_provider_error_text,"
+				   " COALESCE(o_parts::text[], parts_done), o_ended,"
 				   " 'provreq_worker' FROM gone JOIN o ON o_number = number",
-				   6 + TEXT_COLUMNS, types);
+				   7 + TEXT_COLUMNS, types);
 	run(plan, values, "closing requests");
 }
 
@@ -226,21 +268,6 @@ close_requests(QueueOutcome **outcomes, int n)
  * Keeping
  * ------------------------------------------------------------------------
  */
-
-static char *
-parts_literal(const QueueOutcome *outcome)
-{
-	StringInfoData literal;
-
-	if (outcome->nparts_done == 0)
-		return NULL;
-	initStringInfo(&literal);
-	for (int i = 0; i < outcome->nparts_done; i++)
-		appendStringInfo(&literal, "%c%d", i == 0 ? '{' : ',',
-						 outcome->parts_done[i]);
-	appendStringInfoChar(&literal, '}');
-	return literal.data;
-}
 
 /* What attempt_log calls the end of a counted attempt. */
 static const char *
@@ -260,44 +287,45 @@ verdict_name(CasVerdict verdict)
 	return NULL;
 }
 
+/*
+ * Writes down, in one statement, how attempts ended after which the requests
+ * are still pending.
+ */
 static void
 keep_requests(QueueOutcome **outcomes, int n)
 {
 	static SPIPlanPtr plan = NULL;
-	Oid			types[9 + TEXT_COLUMNS];
-	Datum		values[9 + TEXT_COLUMNS];
-	Column		fixed[9];
+	Oid			types[10 + TEXT_COLUMNS];
+	Datum		values[10 + TEXT_COLUMNS];
+	Column		fixed[10];
 	Column		texts[TEXT_COLUMNS];
-	static const Oid fixed_types[9] = {INT8OID, INT4OID, INT8OID,
+	static const Oid fixed_types[10] = {INT8OID, INT4OID, INT8OID,
 		TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID,
-	TEXTOID, TEXTOID, TEXTOID};
+	TEXTOID, TEXTOID, TEXTOID, BOOLOID};
 
-	for (int i = 0; i < 9; i++)
+	for (int i = 0; i < 10; i++)
 		column_init(&fixed[i], fixed_types[i], n);
 	texts_init(texts, n);
 	for (int i = 0; i < n; i++)
 	{
 		const QueueOutcome *outcome = outcomes[i];
+		bool		unsent = outcome->started == 0;
 
 		column_add(&fixed[0], Int64GetDatum(outcome->number), false);
 		column_add(&fixed[1], Int32GetDatum(outcome->attempt), false);
-		column_add(&fixed[2], Int64GetDatum(outcome->sequence_number), false);
-		column_add(&fixed[3], TimestampTzGetDatum(outcome->started), false);
+		column_add(&fixed[2], Int64GetDatum(outcome->sequence_number),
+				   unsent);
+		column_add(&fixed[3], TimestampTzGetDatum(outcome->started), unsent);
 		column_add(&fixed[4], TimestampTzGetDatum(outcome->ended), false);
 		column_add(&fixed[5], TimestampTzGetDatum(outcome->retry_date),
 				   outcome->retry_date == 0);
 		column_add_text(&fixed[6], outcome->hold_reason);
 		column_add_text(&fixed[7], parts_literal(outcome));
 		column_add_text(&fixed[8], verdict_name(outcome->cas.verdict));
+		column_add(&fixed[9], BoolGetDatum(outcome->interrupted), false);
 		texts_add(texts, outcome);
 	}
-	for (int i = 0; i < 9 + TEXT_COLUMNS; i++)
-	{
-		const Column *column = i < 9 ? &fixed[i] : &texts[i - 9];
-
-		types[i] = array_type_of(column->type);
-		values[i] = column_array(column);
-	}
+	make_arguments(fixed, 10, texts, types, values);
 	saved_plan_get(&plan, "WITH o AS MATERIALIZED ("
 				   " SELECT * FROM ROWS FROM ("
 				   " pg_catalog.unnest($1), pg_catalog.unnest($2),"
@@ -308,9 +336,9 @@ keep_requests(QueueOutcome **outcomes, int n)
 				   " pg_catalog.unnest($11), pg_catalog.unnest($12),"
 				   " pg_catalog.unnest($13), pg_catalog.unnest($14),"
 				   " pg_catalog.unnest($15), pg_catalog.unnest($16),"
-				   " pg_catalog.unnest($17))"
+				   " pg_catalog.unnest($17), pg_catalog.unnest($18))"
 				   " AS o (number, attempt, sequence, started, ended, retry_date,"
-				   " hold_reason, parts, verdict, request, response, data,"
+				   " hold_reason, parts, verdict, interrupted, request, response, data,"
 				   " reference, error, error_text, provider_error,"
 				   " provider_error_text)"
 				   "), attempts_gone AS ("
@@ -318,20 +346,27 @@ keep_requests(QueueOutcome **outcomes, int n)
 				   ") UPDATE provreq.request_pending p SET"
 				   " attempts = o.attempt, retry_date = o.retry_date,"
 				   " hold_reason = o.hold_reason,"
-				   " parts_done = COALESCE(o.parts::integer[], p.parts_done),"
-				   " request = o.request, response = o.response,"
+				   " parts_done = NULLIF(COALESCE(o.parts::text[],"
+				   " p.parts_done), '{}'),"
+				   " request = CASE WHEN o.started IS NULL THEN p.request"
+				   " ELSE o.request END,"
+				   " response = CASE WHEN o.started IS NULL THEN p.response"
+				   " ELSE o.response END,"
 				   " error_code = o.error, error_description = o.error_text,"
 				   " provider_error_code = o.provider_error,"
 				   " provider_error_description = o.provider_error_text,"
 				   " updated_date = o.ended, updated_by_user = 'provreq_worker',"
 				   " updated_by_unit = NULL,"
-				   " attempt_log = COALESCE(p.attempt_log, '[]')"
-				   " || pg_catalog.jsonb_build_object('attempt', o.attempt,"
+				   " attempt_log = CASE WHEN o.started IS NULL"
+				   " THEN p.attempt_log ELSE COALESCE(p.attempt_log, '[]')"
+				   " || (pg_catalog.jsonb_build_object('attempt', o.attempt,"
 				   " 'sequence_number', o.sequence, 'started', o.started,"
 				   " 'ended', o.ended, 'verdict', o.verdict,"
 				   " 'error_code', o.error, 'error_description', o.error_text)"
+				   " || CASE WHEN o.interrupted THEN '{\"interrupted\": true}'"
+				   " ELSE '{}' END::jsonb) END"
 				   " FROM o WHERE p.number = ANY ($1) AND p.number = o.number",
-				   9 + TEXT_COLUMNS, types);
+				   10 + TEXT_COLUMNS, types);
 	run(plan, values, "keeping requests");
 }
 
@@ -356,29 +391,37 @@ forget_attempts(QueueOutcome **outcomes, int n)
 	run(plan, values, "forgetting attempts");
 }
 
+/* Which messages of pending requests are done, of answers that came late. */
 static void
 note_parts(QueueOutcome **outcomes, int n)
 {
 	static SPIPlanPtr plan = NULL;
-	Oid			types[2] = {INT8OID, TEXTOID};
+	Oid			types[2] = {INT8ARRAYOID, TEXTARRAYOID};
 	Datum		values[2];
+	Column		numbers;
+	Column		parts;
 
-	saved_plan_get(&plan, "UPDATE provreq.request_pending"
-				   " SET parts_done = $2::integer[],"
+	column_init(&numbers, INT8OID, n);
+	column_init(&parts, TEXTOID, n);
+	for (int i = 0; i < n; i++)
+	{
+		column_add(&numbers, Int64GetDatum(outcomes[i]->number), false);
+		column_add_text(&parts, parts_literal(outcomes[i]));
+	}
+	values[0] = column_array(&numbers);
+	values[1] = column_array(&parts);
+	saved_plan_get(&plan, "WITH o AS MATERIALIZED ("
+				   " SELECT * FROM ROWS FROM (pg_catalog.unnest($1),"
+				   " pg_catalog.unnest($2)) AS o (number, parts)"
+				   ") UPDATE provreq.request_pending p"
+				   " SET parts_done = NULLIF(COALESCE(o.parts::text[],"
+				   " p.parts_done), '{}'),"
 				   " updated_date = pg_catalog.now(),"
 				   " updated_by_user = 'provreq_worker',"
 				   " updated_by_unit = NULL"
-				   " WHERE number = $1", 2, types);
-	for (int i = 0; i < n; i++)
-	{
-		char	   *parts = parts_literal(outcomes[i]);
-
-		if (parts == NULL)
-			continue;
-		values[0] = Int64GetDatum(outcomes[i]->number);
-		values[1] = CStringGetTextDatum(parts);
-		run(plan, values, "noting parts");
-	}
+				   " FROM o WHERE p.number = ANY ($1) AND p.number = o.number",
+				   2, types);
+	run(plan, values, "noting parts");
 }
 
 /* The unmasked text of a request whose table row shows a masked one. */

@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
+#include "utils/plancache.h"
 #include "utils/syscache.h"
 
 #include "api.h"
@@ -26,9 +27,11 @@
 #include "directory.h"
 #include "provider.h"
 #include "statement_cache.h"
+#include "statement_text.h"
 #include "wake.h"
 
 PG_FUNCTION_INFO_V1(provreq_run_check);
+PG_FUNCTION_INFO_V1(provreq_run_check_query);
 PG_FUNCTION_INFO_V1(provreq_run_open);
 PG_FUNCTION_INFO_V1(provreq_run_role);
 PG_FUNCTION_INFO_V1(provreq_run_subscription);
@@ -179,7 +182,7 @@ check_operation(const CasOperation *operation)
 			has_card = true;
 		if (parameter->kind == CAS_PIN)
 		{
-			api_hide_statement("start_run");
+			statement_text_hide("start_run");
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("operation \"%s\" cannot be a run: it has a PIN",
@@ -266,6 +269,53 @@ provreq_run_check(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%s_%s",
 											  provider->adapter->prefix,
 											  operation->name)));
+}
+
+/* ------------------------------------------------------------------------
+ * The query
+ * ------------------------------------------------------------------------
+ */
+
+static void
+refuse_query(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("parameter \"query\" must be one SELECT with one column"),
+			 errdetail_internal("%s", detail),
+			 errhint("The column holds smartcard identifiers, such as id=X or serial_number=X.")));
+}
+
+/*
+ * run_check_query(query): raises an error unless the query is all of one
+ * SELECT and has one column.  It is read as the caller would, and not run.
+ */
+Datum
+provreq_run_check_query(PG_FUNCTION_ARGS)
+{
+	SPIPlanPtr	plan;
+	List	   *sources;
+	const CachedPlanSource *source;
+
+	SPI_connect();
+	plan = SPI_prepare(text_to_cstring(PG_GETARG_TEXT_PP(0)), 0, NULL);
+	if (plan == NULL)
+		refuse_query("It cannot be prepared.");
+	sources = SPI_plan_get_plan_sources(plan);
+	if (list_length(sources) != 1)
+		refuse_query(psprintf("It has %d statements.",
+							  list_length(sources)));
+	source = linitial(sources);
+	if (source->commandTag != CMDTAG_SELECT)
+		refuse_query(psprintf("It is %s.",
+							  GetCommandTagName(source->commandTag)));
+	if (source->resultDesc == NULL)
+		refuse_query("It gives no rows.");
+	if (source->resultDesc->natts != 1)
+		refuse_query(psprintf("It has %d columns.",
+							  source->resultDesc->natts));
+	SPI_finish();
+	PG_RETURN_VOID();
 }
 
 /* ------------------------------------------------------------------------

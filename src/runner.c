@@ -11,12 +11,15 @@
  * The process has the rights of provreq_worker; only the requests are made as
  * the role that owns the run.
  *
+ * A step that fails puts off the run whose chunk it had, and no other.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
@@ -37,7 +40,7 @@ PGDLLEXPORT void provreq_runner_main(Datum main_arg);
 #define SHORTEST_DELAY 20
 #define LONGEST_DELAY 10000
 
-/* When to try again after an error, in ms. */
+/* When to try again after an error of no run in particular, in ms. */
 #define ERROR_DELAY 5000
 
 typedef struct Runner
@@ -45,6 +48,8 @@ typedef struct Runner
 	bool		present;		/* the extension is there */
 	bool		wanted;			/* there is a run with something to do */
 	bool		progress;		/* of this step */
+	int64		run;			/* whose chunk this step has; 0 = none */
+	char		error[512];		/* what the step ended with */
 	int64		after_run;		/* how far the open parts were looked at */
 	int64		after_position;
 	long		delay;			/* until the next look, in ms */
@@ -118,6 +123,7 @@ take(Runner *runner)
 	chunk->run = DatumGetInt64(column(1, &none));
 	if (none)
 		return NULL;
+	runner->run = chunk->run;
 	chunk->position = DatumGetInt64(column(2, &isnull));
 	deconstruct_array(DatumGetArrayTypePCopy(column(3, &isnull)), TEXTOID, -1,
 					  false, TYPALIGN_INT, &chunk->cards, &nulls,
@@ -212,19 +218,51 @@ step(Runner *runner)
 	SPI_finish();
 }
 
+/* The run whose chunk the last step had is to wait; in a transaction. */
+static void
+postpone(Runner *runner)
+{
+	Oid			types[2] = {INT8OID, TEXTOID};
+	Datum		values[2];
+
+	if (!queue_lock_table())
+		return;
+	SPI_connect();
+	values[0] = Int64GetDatum(runner->run);
+	values[1] = CStringGetTextDatum(runner->error);
+	ask("SELECT provreq.run_postpone($1, $2)", 2, types, values);
+	SPI_finish();
+}
+
+/* Keeps the message of the current error, whole characters of it. */
+static void
+keep_error(Runner *runner)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	ErrorData  *error = CopyErrorData();
+	const char *message = error->message ? error->message : "";
+	size_t		len = sizeof(runner->error) - 1;
+
+	len = pg_mbcliplen(message, (int) strlen(message), (int) len);
+	memcpy(runner->error, message, len);
+	runner->error[len] = '\0';
+	MemoryContextSwitchTo(old);
+}
+
 /* One transaction; false when it failed. */
 static bool
-try_step(Runner *runner)
+try_step(Runner *runner, void (*doing) (Runner *))
 {
 	PG_TRY();
 	{
 		process_begin_afresh();
-		step(runner);
+		doing(runner);
 		process_commit();
 	}
 	PG_CATCH();
 	{
 		HOLD_INTERRUPTS();
+		keep_error(runner);
 		EmitErrorReport();
 		process_abort();
 		MemoryContextSwitchTo(TopMemoryContext);
@@ -245,10 +283,13 @@ turn(Runner *runner)
 	runner->progress = false;
 	runner->wanted = true;
 	runner->due = -1;
-	if (!try_step(runner))
+	runner->run = 0;
+	if (!try_step(runner, step))
 	{
 		runner->present = runner->wanted = true;
 		runner->delay = ERROR_DELAY;
+		if (runner->run != 0 && try_step(runner, postpone))
+			runner->delay = 0;
 		return;
 	}
 	more = runner->after_position >= 0;

@@ -47,6 +47,8 @@ PGDLLEXPORT void provreq_sender_main(Datum main_arg);
  * The loop
  * ------------------------------------------------------------------------
  */
+
+/* What others want of this sender, and what the server's signals say. */
 static void
 heed_wakeups(Sender *sender)
 {
@@ -143,6 +145,7 @@ next_instant(Sender *sender, TimestampTz now)
 	return next;
 }
 
+/* How long there is nothing to do, in ms; -1: until somebody says so. */
 static long
 wait_time(Sender *sender)
 {
@@ -165,6 +168,7 @@ wait_time(Sender *sender)
 	return timeout;
 }
 
+/* For pg_stat_activity. */
 static void
 report_state(Sender *sender)
 {
@@ -227,6 +231,7 @@ link_socket(const Sender *sender)
 	return sender->settings->adapter->transport->socket(sender->link);
 }
 
+/* The only loop: work, then wait for the latch or the link. */
 static void
 run(Sender *sender)
 {

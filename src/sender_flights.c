@@ -116,6 +116,17 @@ sender_recall(Sender *sender, TimestampTz now)
  * ------------------------------------------------------------------------
  */
 
+/* The provider lives. */
+static void
+note_life(Sender *sender)
+{
+	if (breaker_answered(&sender->breaker))
+		ereport(LOG,
+				(errcode(ERRCODE_SUCCESSFUL_COMPLETION),
+				 errmsg("provreq: provider \"%s\" answers again",
+						sender->name)));
+}
+
 /* What an answer says about the provider itself. */
 static void
 note_health(Sender *sender, const CasOutcome *outcome, const CasReply *reply,
@@ -126,11 +137,7 @@ note_health(Sender *sender, const CasOutcome *outcome, const CasReply *reply,
 
 	if (reply->status == CAS_ANSWERED && !outcome->unreachable)
 	{
-		if (breaker_answered(&sender->breaker))
-			ereport(LOG,
-					(errcode(ERRCODE_SUCCESSFUL_COMPLETION),
-					 errmsg("provreq: provider \"%s\" answers again",
-							sender->name)));
+		note_life(sender);
 		return;
 	}
 	if (!breaker_failed(&sender->breaker, now))
@@ -171,6 +178,7 @@ take_reply(Sender *sender, const CasReply *reply, TimestampTz now)
 	if (reply->late)
 	{
 		sender_take_late(sender, reply, now);
+		note_life(sender);
 		return;
 	}
 	if (flight == NULL || part >= flight->nparts ||

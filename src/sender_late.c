@@ -7,7 +7,8 @@
  * so it does if the flight has landed and is not recorded yet.  If not, the
  * request waits for its next attempt or for a person, or was settled
  * meanwhile; the next unit of work finds that out in the table, before it
- * takes anything, and settles it by what is now known.
+ * takes anything, and settles it by what is now known, with all the others.
+ * Whichever it is, the provider lives.
  *
  * An answer that cannot be used, because of a lock or an error, is forgotten:
  * the request goes its way as if it had not come.
@@ -184,6 +185,7 @@ work_late(Sender *sender, Work *work, TimestampTz now)
 {
 	int			n = list_length(sender->late);
 	FlightBatch *batch;
+	QueueOutcome **outcomes;
 	int64	   *numbers;
 	ListCell   *lc;
 
@@ -200,12 +202,12 @@ work_late(Sender *sender, Work *work, TimestampTz now)
 		if (outcome)
 			work->late = lappend(work->late, outcome);
 	}
+	outcomes = palloc(sizeof(QueueOutcome *) * n);
+	n = 0;
 	foreach(lc, work->late)
-	{
-		QueueOutcome *outcome = lfirst(lc);
-
-		queue_settle(sender->queue, &outcome, 1);
-	}
+		outcomes[n++] = lfirst(lc);
+	if (n > 0)
+		queue_settle(sender->queue, outcomes, n);
 }
 
 void

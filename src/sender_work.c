@@ -24,7 +24,6 @@
 #include "process.h"
 #include "sender_private.h"
 #include "settings.h"
-#include "wake.h"
 
 /*
  * How long outcomes may wait for company before they are recorded, in ms:
@@ -282,7 +281,7 @@ report_failure(Sender *sender, const ErrorData *error)
 			(errcode(ERRCODE_OBJECT_IN_USE),
 			 errmsg("provreq: the sender of provider \"%s\" finds requests locked by other sessions",
 					sender->name),
-			 errhint("See pg_locks for who holds locks on provreq.request_pending.")));
+			 errhint("See pg_locks for who holds locks on provreq.request_pending or provreq.request_closed.")));
 }
 
 /*

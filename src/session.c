@@ -15,8 +15,8 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
-#include "api.h"
 #include "caller.h"
+#include "statement_text.h"
 
 PG_FUNCTION_INFO_V1(provreq_new_token);
 PG_FUNCTION_INFO_V1(provreq_use_session);
@@ -54,6 +54,7 @@ execute(const char *sql, Datum token)
 		elog(ERROR, "could not read provreq.session");
 }
 
+/* Raises unless the token is that of an open session. */
 static void
 use_session(Datum token)
 {
@@ -84,7 +85,7 @@ use_session(Datum token)
 Datum
 provreq_use_session(PG_FUNCTION_ARGS)
 {
-	api_hide_statement("use_session");
+	statement_text_hide("use_session");
 	if (PG_ARGISNULL(0))
 		caller_set(NULL, NULL);
 	else
@@ -98,7 +99,7 @@ provreq_close_session(PG_FUNCTION_ARGS)
 {
 	bool		closed;
 
-	api_hide_statement("close_session");
+	statement_text_hide("close_session");
 	SPI_connect();
 	execute("DELETE FROM provreq.session s"
 			" WHERE s.token_hash = pg_catalog.sha256("

@@ -24,6 +24,7 @@ int			provreq_web_api_timeout = 10000;
 char	   *provreq_acting_user = NULL;
 char	   *provreq_acting_unit = NULL;
 
+/* Those that senders look at, each time that they need one. */
 static void
 settings_define_sender(void)
 {
@@ -82,10 +83,13 @@ void
 settings_define(void)
 {
 	DefineCustomIntVariable("provreq.max_workers",
-							"Supervisors and senders that can run at once.",
-							"One for each database that has the extension and "
-							"one for each provider; max_worker_processes must "
-							"have room for them.",
+							"Supervisors, senders and runners that can run "
+							"at once.",
+							"One supervisor for each database that has the "
+							"extension, one sender for each provider, one "
+							"runner for each database in which a run is "
+							"active; max_worker_processes must have room for "
+							"them.",
 							&provreq_max_workers, 64, 2, 1024,
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	settings_define_sender();

@@ -307,6 +307,7 @@ write_placeholder(Writing *writing, const TemplateNode *node)
 	}
 }
 
+/* An element with what is in it, less the parts whose values are missing. */
 static void
 write_node(Writing *writing, const TemplateNode *node)
 {

@@ -76,6 +76,7 @@ stats_shmem_request(void)
 	RequestNamedLWLockTranche("provreq_stats", 1);
 }
 
+/* The lock, and a slot for each process that there can be. */
 static void
 stats_shmem_startup(void)
 {
@@ -213,6 +214,8 @@ stats_count_latency(SenderStats *stats, int64 microseconds)
  * Reading
  * ------------------------------------------------------------------------
  */
+
+/* Tries again while the sender writes, but not for ever. */
 static void
 copy_stats(StatsSlot *slot, SenderStats *copy)
 {

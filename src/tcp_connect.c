@@ -203,6 +203,8 @@ set_easy(TcpConnection *connection)
 	ok &= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
 	ok &= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 						   (long) rules->connect_timeout) == CURLE_OK;
+	ok &= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
+						   (long) TCP_PIECE) == CURLE_OK;
 	ok &= curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L) == CURLE_OK;
 	ok &= curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK;
 	ok &= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER,

@@ -136,7 +136,7 @@ make_room(TcpConnection *connection)
 
 /*
  * A short read has taken all there was, unless the end comes next, or TLS
- * has more in store.
+ * has more in store.  libcurl reads no more than a piece at a time.
  */
 bool
 tcp_connection_read(TcpConnection *connection, size_t *len)
@@ -157,7 +157,8 @@ tcp_connection_read(TcpConnection *connection, size_t *len)
 	if (result == CURLE_OK && *len > 0)
 	{
 		connection->in_end += *len;
-		if (*len < room && !connection->rules->tls && !connection->hangup)
+		if (*len < Min(room, TCP_PIECE) && !connection->rules->tls &&
+			!connection->hangup)
 			connection->readable = false;
 		return true;
 	}

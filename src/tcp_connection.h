@@ -14,6 +14,9 @@
 
 #include "transport.h"
 
+/* The most that libcurl hands over in one read, in bytes. */
+#define TCP_PIECE (16 * 1024)
+
 typedef enum TcpStage
 {
 	TCP_CLOSED,

@@ -181,13 +181,41 @@ start_over(Tuplestorestate *store)
 		tuplestore_rescan(store);
 }
 
+/* Deferred rows are of many statements, in order: nothing is to be mended. */
+static void
+carry_out(TriggerData *data, TriggerRules *rules, ChangeSet *set)
+{
+	if (change_set_is_empty(set))
+		return;
+	push_snapshot();
+	change_set_carry_out(set, rules, data->tg_trigger->tgdeferrable ? NULL :
+						 statement->memory);
+	pop_snapshot();
+}
+
+/*
+ * Where one table alone has rows nothing is to be paired, and requests are
+ * made before the end when the changes take too much memory.
+ */
+static ChangeSet *
+flush_when_full(TriggerData *data, TriggerRules *rules, ChangeSet *set)
+{
+	if (data->tg_oldtable != NULL && data->tg_newtable != NULL)
+		return set;
+	if (!change_set_is_full(set))
+		return set;
+	carry_out(data, rules, set);
+	change_set_free(set);
+	return change_set_make();
+}
+
 /*
  * Walks through both tables side by side.  A pair that says the same is not
  * kept in memory; "unchanged" looks for such pairs and for nothing else.
  * Should the rows of a pair not belong together, nothing is wrong but that
- * more is kept.
+ * more is kept.  Returns the set, or another that holds what is left to do.
  */
-static void
+static ChangeSet *
 walk(TriggerData *data, TriggerRules *rules, ChangeSet *set,
 	 TupleTableSlot *slot, bool unchanged)
 {
@@ -216,36 +244,29 @@ walk(TriggerData *data, TriggerRules *rules, ChangeSet *set,
 		{
 			change_note(set, &before, CHANGE_BEFORE);
 			change_note(set, &after, CHANGE_AFTER);
+			MemoryContextSwitchTo(old);
+			set = flush_when_full(data, rules, set);
+			MemoryContextSwitchTo(context);
 		}
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+	return set;
 }
 
-static void
+static ChangeSet *
 collect_statement(TriggerData *data, TriggerRules *rules, ChangeSet *set)
 {
 	TupleTableSlot *slot;
 
 	slot = MakeSingleTupleTableSlot(RelationGetDescr(data->tg_relation),
 									&TTSOpsMinimalTuple);
-	walk(data, rules, set, slot, false);
+	set = walk(data, rules, set, slot, false);
 	if (data->tg_oldtable != NULL && data->tg_newtable != NULL &&
 		!change_set_is_empty(set))
-		walk(data, rules, set, slot, true);
+		set = walk(data, rules, set, slot, true);
 	ExecDropSingleTupleTableSlot(slot);
-}
-
-/* Deferred rows are of many statements, in order: nothing is to be mended. */
-static void
-carry_out(TriggerData *data, TriggerRules *rules, ChangeSet *set)
-{
-	if (change_set_is_empty(set))
-		return;
-	push_snapshot();
-	change_set_carry_out(set, rules, data->tg_trigger->tgdeferrable ? NULL :
-						 statement->memory);
-	pop_snapshot();
+	return set;
 }
 
 /* ------------------------------------------------------------------------
@@ -313,7 +334,7 @@ provreq_subscription_change(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_FOR_ROW(data->tg_event))
 		collect_row(data, rules, set);
 	else
-		collect_statement(data, rules, set);
+		set = collect_statement(data, rules, set);
 	carry_out(data, rules, set);
 	change_set_free(set);
 	error_context_stack = context.previous;

@@ -26,10 +26,12 @@ typedef struct Change
 	int			sides;
 } Change;
 
+/* What a change in memory takes, with its key and its texts, about. */
+#define CHANGE_BYTES 256
+
 struct ChangeMemory
 {
-	MemoryContext context;
-	HTAB	   *added;			/* of ChangeKey */
+	HTAB	   *added;			/* of ChangeDigest */
 };
 
 struct ChangeSet
@@ -50,9 +52,8 @@ change_memory_make(MemoryContext context)
 {
 	ChangeMemory *memory = MemoryContextAlloc(context, sizeof(ChangeMemory));
 
-	memory->context = context;
-	memory->added = change_table_make("provreq added by statement",
-									  sizeof(ChangeKey), context);
+	memory->added = change_digests_make("provreq added by statement",
+										context);
 	return memory;
 }
 
@@ -155,23 +156,37 @@ change_set_is_empty(const ChangeSet *set)
 	return set->order == NIL;
 }
 
+bool
+change_set_is_full(const ChangeSet *set)
+{
+	return (Size) list_length(set->order) * CHANGE_BYTES >
+		(Size) work_mem * 1024;
+}
+
 /* What this statement has added stays, whatever row had it before. */
 static bool
 is_added(const ChangeMemory *memory, const Change *change)
 {
-	return memory != NULL &&
-		hash_search(memory->added, &change->key, HASH_FIND, NULL) != NULL;
+	ChangeDigest digest;
+
+	if (memory == NULL || hash_get_num_entries(memory->added) == 0)
+		return false;
+	digest = change_key_digest(&change->key);
+	return hash_search(memory->added, &digest, HASH_FIND, NULL) != NULL;
 }
 
-static void
+/* False when it was added before. */
+static bool
 remember_added(ChangeMemory *memory, const Change *change)
 {
-	ChangeKey	key;
+	ChangeDigest digest;
+	bool		found;
 
-	if (memory == NULL || is_added(memory, change))
-		return;
-	key = change_key_copy(&change->key, memory->context);
-	(void) hash_search(memory->added, &key, HASH_ENTER, NULL);
+	if (memory == NULL)
+		return true;
+	digest = change_key_digest(&change->key);
+	(void) hash_search(memory->added, &digest, HASH_ENTER, &found);
+	return !found;
 }
 
 void
@@ -194,10 +209,8 @@ change_set_carry_out(ChangeSet *set, const TriggerRules *rules,
 		const Change *change = lfirst(cell);
 
 		CHECK_FOR_INTERRUPTS();
-		if (change->sides != CHANGE_AFTER)
-			continue;
-		change_request(requests, &change->row, CHANGE_AFTER);
-		remember_added(memory, change);
+		if (change->sides == CHANGE_AFTER && remember_added(memory, change))
+			change_request(requests, &change->row, CHANGE_AFTER);
 	}
 	change_requests_finish(requests);
 }

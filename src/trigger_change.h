@@ -28,12 +28,15 @@ extern void change_unchanged(ChangeSet *set, const TriggerRow *row);
 
 extern bool change_set_is_empty(const ChangeSet *set);
 
+/* Does it take more than work_mem? */
+extern bool change_set_is_full(const ChangeSet *set);
+
 /*
  * Makes the requests: first a cancel for all that is on the side before
  * only, then an add for all that is on the side after only, each in the order
  * in which they were noted.  "memory", unless NULL, has what former sets of
- * the same statement have added: that is not cancelled any more, and what
- * this set adds goes there.
+ * the same statement have added: that is neither cancelled any more nor added
+ * again, and what this set adds goes there.
  */
 extern void change_set_carry_out(ChangeSet *set, const TriggerRules *rules,
 								 ChangeMemory *memory);

@@ -7,7 +7,9 @@
  */
 #include "postgres.h"
 
+#include "common/cryptohash.h"
 #include "common/hashfn.h"
+#include "common/sha2.h"
 #include "lib/stringinfo.h"
 
 #include "trigger_key.h"
@@ -74,4 +76,35 @@ change_key_copy(const ChangeKey *key, MemoryContext context)
 	copy.bytes = bytes;
 	copy.len = key->len;
 	return copy;
+}
+
+HTAB *
+change_digests_make(const char *name, MemoryContext context)
+{
+	HASHCTL		control = {0};
+
+	control.keysize = sizeof(ChangeDigest);
+	control.entrysize = sizeof(ChangeDigest);
+	control.hcxt = context;
+	return hash_create(name, 64, &control,
+					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* Half of SHA-256: nobody can make two keys that have the same. */
+ChangeDigest
+change_key_digest(const ChangeKey *key)
+{
+	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
+	const uint8 *bytes = (const uint8 *) key->bytes;
+	uint8		whole[PG_SHA256_DIGEST_LENGTH];
+	ChangeDigest digest;
+
+	if (pg_cryptohash_init(hash) < 0 ||
+		pg_cryptohash_update(hash, bytes, key->len) < 0 ||
+		pg_cryptohash_final(hash, whole, sizeof(whole)) < 0)
+		elog(ERROR, "could not compute a digest: %s",
+			 pg_cryptohash_error(hash));
+	pg_cryptohash_free(hash);
+	memcpy(digest.bytes, whole, sizeof(digest.bytes));
+	return digest;
 }

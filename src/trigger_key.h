@@ -17,6 +17,12 @@ typedef struct ChangeKey
 	Size		len;
 } ChangeKey;
 
+/* What stands for a ChangeKey where there may be millions of them. */
+typedef struct ChangeDigest
+{
+	uint8		bytes[16];
+} ChangeDigest;
+
 /* A table whose entries begin with a ChangeKey, in a memory context. */
 extern HTAB *change_table_make(const char *name, Size entrysize,
 							   MemoryContext context);
@@ -28,5 +34,9 @@ extern HTAB *change_table_make(const char *name, Size entrysize,
 extern ChangeKey change_key_make(const char *a, const char *b, const char *c,
 								 const char *d);
 extern ChangeKey change_key_copy(const ChangeKey *key, MemoryContext context);
+
+/* A table of ChangeDigest in a memory context, and one for it. */
+extern HTAB *change_digests_make(const char *name, MemoryContext context);
+extern ChangeDigest change_key_digest(const ChangeKey *key);
 
 #endif							/* PROVREQ_TRIGGER_KEY_H */

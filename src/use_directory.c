@@ -26,7 +26,6 @@
 
 #include "caller.h"
 #include "compat.h"
-#include "complaint.h"
 #include "directory_source.h"
 
 /* Rows that are read at once. */
@@ -109,6 +108,7 @@ become_owner(Oid *user, int *security)
 						   *security | SECURITY_LOCAL_USERID_CHANGE);
 }
 
+/* One row for each kind: a new choice replaces the one before. */
 static void
 store(DirectoryKind kind, const DirectoryChoice *choice)
 {

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "adapter.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 

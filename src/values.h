@@ -8,7 +8,8 @@
 #ifndef PROVREQ_VALUES_H
 #define PROVREQ_VALUES_H
 
-#include "adapter.h"
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
 
 /*
  * The values of request.parameters, those in request_secret.parameters

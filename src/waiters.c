@@ -83,6 +83,7 @@ waiters_shmem_request(void)
 	RequestNamedLWLockTranche("provreq_waiters", 1);
 }
 
+/* All chains are empty. */
 static void
 waiters_shmem_startup(void)
 {

@@ -72,6 +72,7 @@ wake_shmem_request(void)
 	RequestNamedLWLockTranche("provreq", 1);
 }
 
+/* A slot for each process, and one for the launcher. */
 static void
 wake_shmem_startup(void)
 {
@@ -95,8 +96,9 @@ wake_shmem_startup(void)
 	LWLockRelease(AddinShmemInitLock);
 }
 
-bool
-wake_available(void)
+/* Was provreq preloaded, so that the roster exists? */
+static bool
+is_available(void)
 {
 	return wake_shared != NULL;
 }
@@ -230,6 +232,10 @@ wake_at_end(XactEvent event, void *arg)
 		pending = NIL;
 }
 
+/*
+ * Once for a worker and transaction, whatever the bits; not rolled back with
+ * a subtransaction, for one wake-up too many does no harm.
+ */
 static void
 wake_at_commit(WorkerKind kind, Oid serverid, uint32 bits)
 {
@@ -237,7 +243,7 @@ wake_at_commit(WorkerKind kind, Oid serverid, uint32 bits)
 	PendingWake *wake;
 	ListCell   *lc;
 
-	if (!wake_available())
+	if (!is_available())
 		return;
 	foreach(lc, pending)
 	{
@@ -302,8 +308,9 @@ wake_install_hooks(void)
  * ------------------------------------------------------------------------
  */
 
-void
-wake_slot_failed(WakeSlot *slot)
+/* Wants a child that ended unasked again, after a while. */
+static void
+slot_failed(WakeSlot *slot)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	int			delay = RESTART_DELAY;
@@ -329,7 +336,7 @@ wake_exit(int code, Datum arg)
 		if (leaving)
 			my_slot->state = WORKER_FREE;
 		else
-			wake_slot_failed(my_slot);
+			slot_failed(my_slot);
 	}
 	my_slot = NULL;
 	LWLockRelease(wake_shared->lock);

@@ -45,9 +45,6 @@ typedef struct WakeChild
 /* From _PG_init while shared_preload_libraries are loaded. */
 extern void wake_install_hooks(void);
 
-/* True when provreq was preloaded, so that the roster exists. */
-extern bool wake_available(void);
-
 /*
  * At the end of the current transaction, if it commits, set bits for one
  * sender of this database, for all of them, or for this database's

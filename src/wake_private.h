@@ -52,7 +52,4 @@ extern WakeSlot *wake_slot_find(WorkerKind kind, Oid dbid, Oid serverid);
  */
 extern WakeSlot *wake_slot_want(WorkerKind kind, Oid dbid, Oid serverid);
 
-/* Wants a child that ended unasked again, after a while. */
-extern void wake_slot_failed(WakeSlot *slot);
-
 #endif							/* PROVREQ_WAKE_PRIVATE_H */

@@ -8,7 +8,7 @@
  * the senders of the database at commit.  So nobody polls the catalogs.
  *
  * A provider must keep its name, for requests refer to it by name as the
- * legal record of where they went.
+ * legal record of where they went, and must not take what another one has.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,8 +18,8 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/objectaccess.h"
-#include "catalog/pg_extension.h"
 #include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_user_mapping.h"
 #include "commands/extension.h"
@@ -109,6 +109,7 @@ mapping_changed(Oid mapping)
 		wake_sender_at_commit(server, WAKE_RELOAD);
 }
 
+/* The hook: tells the processes at commit of the DDL that concerns them. */
 static void
 watch(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 	  void *arg)
@@ -120,6 +121,8 @@ watch(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 		return;
 	if (classId == ForeignServerRelationId && access == OAT_POST_ALTER)
 		refuse_rename(objectId);
+	if (classId == ForeignServerRelationId && access != OAT_DROP)
+		provider_refuse_clash(objectId);
 	if (classId == ForeignServerRelationId)
 		wake_sender_at_commit(objectId, WAKE_RELOAD);
 	if (classId == UserMappingRelationId)

@@ -22,8 +22,8 @@
 #include "utils/guc.h"
 #include "utils/resowner.h"
 
-#include "api.h"
 #include "caller.h"
+#include "statement_text.h"
 #include "web_api_private.h"
 
 PG_FUNCTION_INFO_V1(provreq_web_api);
@@ -252,7 +252,7 @@ provreq_web_api(PG_FUNCTION_ARGS)
 
 	if (secret)
 	{
-		api_hide_statement("web_api");
+		statement_text_hide("web_api");
 		error_context_stack = NULL;
 	}
 	caller_save();
@@ -272,6 +272,6 @@ provreq_web_api_hide(PG_FUNCTION_ARGS)
 	Jsonb	   *body = PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1);
 
 	if (web_call_is_secret(argument_text(fcinfo, 0), body))
-		api_hide_statement("web_api");
+		statement_text_hide("web_api");
 	PG_RETURN_VOID();
 }

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -83,19 +84,69 @@ decode(char *string)
 			int			high = hex_digit(from[0]);
 			int			low = high < 0 ? -1 : hex_digit(from[1]);
 
-			if (low < 0 || high + low == 0)
+			if (low < 0)
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("parameter \"path\" has a percent sign "
-								"without the two hexadecimal digits of a "
-								"character other than zero")));
+								"without two hexadecimal digits")));
+			if (high + low == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("parameter \"path\" has %%00, which is not "
+								"a character of any value")));
 			c = (char) (high * 16 + low);
 			from += 2;
 		}
 		*to++ = c;
 	}
 	*to = '\0';
-	pg_verifymbstr(string, (int) (to - string), false);
+}
+
+/* UTF-8, which it may turn out not to be, in the server's encoding. */
+static char *
+to_server(char *string)
+{
+	int			len = (int) strlen(string);
+	int			encoding = GetDatabaseEncoding();
+	char	   *converted;
+	Size		size = ((Size) len + 2) * MAX_CONVERSION_GROWTH;
+
+	if (!pg_verify_mbstr(PG_UTF8, string, len, true))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+				 errmsg("parameter \"path\" has percent-encoded bytes that "
+						"are not UTF-8")));
+	if (len == 0 || encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+		return string;
+	converted = palloc(size);
+	if (pg_do_encoding_conversion_buf(FindDefaultConversionProc(PG_UTF8,
+																encoding),
+									  PG_UTF8, encoding,
+									  (unsigned char *) string, len,
+									  (unsigned char *) converted,
+									  (int) size,
+									  true) != len)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+				 errmsg("parameter \"path\" has a percent-encoded character "
+						"that encoding \"%s\" of the database does not have",
+						GetDatabaseEncodingName())));
+	return converted;
+}
+
+/*
+ * One name or value of the query string, the rest of which is UTF-8, too, so
+ * that characters that are encoded and others go together.
+ */
+static char *
+decode_part(const char *part)
+{
+	char	   *string = pstrdup(part);
+
+	if (GetDatabaseEncoding() != PG_SQL_ASCII)
+		string = pg_server_to_any(string, (int) strlen(string), PG_UTF8);
+	decode(string);
+	return to_server(string);
 }
 
 /* The members of "name=value&name=value". */
@@ -120,8 +171,8 @@ read_query(const char *query)
 			*value++ = '\0';
 		if (*name == '\0' && *value == '\0')
 			continue;
-		decode(name);
-		decode(value);
+		name = decode_part(name);
+		value = decode_part(value);
 		string.type = jbvString;
 		string.val.string.val = value;
 		string.val.string.len = (int) strlen(value);

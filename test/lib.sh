@@ -99,15 +99,21 @@ need_debian_packages() {
 	[ "$(id -u)" = 0 ] || die "as root, install first: ${missing[*]}"
 	say "installing ${missing[*]}"
 	log=$(mktemp)
-	refresh_package_lists
-	if ! DEBIAN_FRONTEND=noninteractive apt-get -qy install \
-			--no-install-recommends "${missing[@]}" >"$log" 2>&1 </dev/null; then
+	if ! install_packages "${missing[@]}" >"$log" 2>&1 </dev/null; then
 		tail -n 30 "$log" >&2
 		rm -f "$log"
 		die "could not install the packages"
 	fi
 	rm -f "$log"
 }
+
+# One at a time: two runs may want packages at once.
+install_packages() (
+	flock 9
+	refresh_package_lists
+	DEBIAN_FRONTEND=noninteractive apt-get -qy install \
+		--no-install-recommends "$@"
+) 9>/run/lock/provreq-packages
 
 refresh_package_lists() {
 	apt-get -q update >/dev/null 2>&1 </dev/null || true

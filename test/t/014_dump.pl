@@ -22,7 +22,7 @@ my $dir = PostgreSQL::Test::Utils::tempdir();
 fill_directory($node, 30);
 create_provider(
 	$node, 'main_conax', $cas,
-	timeout => '300ms',
+	timeout => '2s',
 	retry_delay => '1h',
 	retry_delay_max => '1h');
 add_subscriptions($node, 1, 10);

@@ -97,6 +97,11 @@ sub all_refused
 		'moving a row to another month');
 	refused(
 		$role,
+		'UPDATE provreq.request_closed SET closed_date = closed_date'
+		  . " + interval '1 microsecond' WHERE number = 1",
+		'another time of the same month');
+	refused(
+		$role,
 		"UPDATE provreq.request SET life_cycle_state = 'REJECTED'"
 		  . ' WHERE number = 1',
 		'making REJECTED of COMPLETED');
@@ -126,6 +131,19 @@ refused($_, 'UPDATE provreq.request SET name = $$x$$ WHERE number = 1', 'UPDATE'
   foreach qw(chief provreq_worker provreq_operator);
 refused($_, 'DELETE FROM provreq.request WHERE number = 1', 'DELETE')
   foreach qw(chief provreq_worker provreq_operator);
+
+# and when somebody has granted our roles more than they need
+$node->safe_psql('postgres', 'GRANT ALL ON ALL TABLES IN SCHEMA provreq'
+	  . ' TO provreq_worker, provreq_operator, provreq_admin, provreq_reader');
+foreach my $role (
+	qw(provreq_worker provreq_operator provreq_admin provreq_reader))
+{
+	refused($role, 'UPDATE provreq.request SET name = $$x$$ WHERE number = 1',
+		'UPDATE with every privilege');
+	refused($role, 'DELETE FROM provreq.request_closed WHERE number = 1',
+		'DELETE with every privilege');
+	refused($role, "TRUNCATE $dated", 'TRUNCATE with every privilege');
+}
 
 # a pending row can be closed by who may, and then it is closed for them too
 sqlstate_is(

@@ -42,34 +42,43 @@ CREATE ROLE operator LOGIN IN ROLE provreq_operator;
 CREATE ROLE admin LOGIN IN ROLE provreq_admin;
 EOQ
 
-# The DDL that names passwords is written down by whoever logs statements;
-# that is the server's affair, so its statements are kept out of the log here.
-sub quietly
-{
-	my ($sql) = @_;
-
-	$node->safe_psql('postgres',
-		"SET log_min_duration_statement = -1; SET log_min_error_statement = panic;"
-		  . $sql);
-	return;
-}
-
 sub mapping
 {
 	my ($password) = @_;
 
-	quietly("ALTER USER MAPPING FOR provreq_worker SERVER main_conax"
+	$node->safe_psql('postgres',
+		"ALTER USER MAPPING FOR provreq_worker SERVER main_conax"
 		  . " OPTIONS (SET password '$password')");
 	return;
 }
 
-quietly("CREATE SERVER main_conax FOREIGN DATA WRAPPER conax_web_services"
+$node->safe_psql('postgres',
+	"CREATE SERVER main_conax FOREIGN DATA WRAPPER conax_web_services"
 	  . " OPTIONS (url '" . $cas->url . "', allow_plaintext 'true',"
 	  . " timeout '300ms', retry_delay '20ms', retry_delay_max '50ms',"
 	  . " retry_limit '2');"
 	  . "CREATE USER MAPPING FOR provreq_worker SERVER main_conax"
 	  . " OPTIONS (username 'crm', password 'open-sesame')");
 wait_for_sender($node, 'main_conax');
+
+# What the options of a provider have of passwords, when they are refused
+foreach my $ddl (
+	'ALTER USER MAPPING FOR provreq_worker SERVER main_conax'
+	  . " OPTIONS (DROP username, SET password 'open-sesame')",
+	"ALTER USER MAPPING FOR provreq_worker SERVER main_conax"
+	  . " OPTIONS (ADD pasword 'open-sesame')",
+	'CREATE USER MAPPING FOR PUBLIC SERVER main_conax'
+	  . " OPTIONS (password 'open-sesame')",
+	'ALTER SERVER main_conax'
+	  . " OPTIONS (SET url 'https://crm:open-sesame\@cas')",
+	'DO $$ BEGIN CREATE USER MAPPING FOR PUBLIC SERVER main_conax'
+	  . ' OPTIONS (password \'open-sesame\'); END $$')
+{
+	my ($result, $out, $err) = $node->psql('postgres', $ddl);
+
+	isnt($result, 0, 'refused');
+	unlike($err, $secret, "with a message without the password: $err");
+}
 
 sub reset_pin
 {
@@ -158,9 +167,11 @@ reset_pin(19, $pins[2]);
 wait_for($node,
 	"SELECT query LIKE 'provider out of reach%' FROM pg_stat_activity"
 	  . " WHERE application_name = 'provreq sender main_conax'");
-quietly("ALTER SERVER main_conax OPTIONS (ADD profile 'nothing')");
+$node->safe_psql('postgres',
+	"ALTER SERVER main_conax OPTIONS (ADD profile 'nothing')");
 wait_for_message($node, qr/loading the settings of provider "main_conax"/);
-quietly('ALTER SERVER main_conax OPTIONS (DROP profile)');
+$node->safe_psql('postgres',
+	'ALTER SERVER main_conax OPTIONS (DROP profile)');
 $cas->restart;
 wait_until_open($node);
 is($cas->card('100000000019')->{pin}, $pins[2], 'and after a settings error');

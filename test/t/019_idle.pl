@@ -29,16 +29,19 @@ my $window = 6;
 fill_directory($node, 20);
 create_provider($node, 'main_conax', $cas, idle_timeout => '1s');
 create_provider($node, 'second', $cas);
+create_provider($node, 'third', $cas);
 $node->safe_psql('postgres',
 	"CREATE SERVER resting FOREIGN DATA WRAPPER conax_web_services"
 	  . " OPTIONS (url 'https://127.0.0.1:1', state 'not_effective')");
 add_subscriptions($node, 1, 20, provider => 'main_conax');
 add_subscriptions($node, 1, 5, provider => 'second');
+add_subscriptions($node, 1, 1, provider => 'third');
 wait_until_idle($node);
 wait_for($node,
 	'SELECT NOT EXISTS (SELECT FROM provreq.request_closed_default)');
 
-# far away, and held: they wait, but there is nothing to do for them
+# far away, and held: they wait, but there is nothing to do for them; and the
+# third provider has none at all
 add_subscriptions($node, 7, 9, provider => 'main_conax',
 	scheduled_date => '2200-01-01');
 add_subscriptions($node, 10, 10, provider => 'second',
@@ -50,7 +53,7 @@ $node->safe_psql('postgres',
 my @workers = split /\n/, $node->safe_psql('postgres',
 	"SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'provreq %'");
 
-is(scalar(@workers), 4, 'launcher, supervisor and two senders are there');
+is(scalar(@workers), 5, 'launcher, supervisor and three senders are there');
 
 # What they have used so far: clock ticks and voluntary context switches.
 sub used
@@ -139,6 +142,6 @@ cmp_ok($switches_then - $switches_after, '>', 0,
 	'the sender still wakes when there is a request');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM provreq.request'
 		. " WHERE life_cycle_state = 'COMPLETED'"),
-	26, 'and sends it');
+	27, 'and sends it');
 
 done_testing();

@@ -121,7 +121,17 @@ is(state_of($retried[1]), 'COMPLETED', 'resubmit() does not wait for the date');
 is(state_of($retried[0]), 'REJECTED', 'the cancelled one stays cancelled');
 
 # in flight, closed, unknown
-$cas->fault('kind=delay delay=700ms match-card=100000000007 count=1');
+sub set_timeout
+{
+	my ($timeout) = @_;
+
+	$node->safe_psql('postgres',
+		"ALTER SERVER main_conax OPTIONS (SET timeout '$timeout')");
+	return;
+}
+
+set_timeout('1min');
+$cas->fault('kind=delay delay=5s match-card=100000000007 count=1');
 my $flying = create(7, 'P1');
 wait_for($node,
 	"SELECT EXISTS (SELECT FROM provreq.attempt WHERE number = $flying)");
@@ -150,6 +160,7 @@ sqlstate_is($node, "SELECT provreq.cancel($flying, '')",
 
 # ---- Plain DML of a DBA
 
+set_timeout('1s');
 $later = create(8, 'P1', ", scheduled_date => '2200-01-01'");
 $follower = create(8, 'P2');
 wait_for_state($follower, 'COMPLETED');
@@ -184,6 +195,8 @@ pass('UPDATE of the hold is followed');
 # a row that is locked before it is sent
 my $locker = $node->background_psql('postgres');
 
+set_timeout('1min');
+
 $node->safe_psql('postgres',
 	"ALTER SERVER main_conax OPTIONS (SET url 'http://127.0.0.1:1')");
 my $locked = create(11, 'P1');
@@ -202,7 +215,7 @@ wait_for_state($locked_follower, 'COMPLETED');
 is(state_of($locked), 'COMPLETED', 'released, it goes, and what follows it');
 
 # a row that is locked while it is in flight
-$cas->fault('kind=delay delay=700ms match-card=100000000051 count=1');
+$cas->fault('kind=delay delay=5s match-card=100000000051 count=1');
 $flying = create(51, 'P1');
 wait_for($node,
 	"SELECT EXISTS (SELECT FROM provreq.attempt WHERE number = $flying)");
@@ -223,7 +236,7 @@ is(state_of($flying), 'COMPLETED', 'released, it is');
 is(scalar($cas->messages($flying)), 1, 'without having been sent again');
 
 # the whole table
-$cas->fault('kind=delay delay=300ms match-card=100000000091 count=1');
+$cas->fault('kind=delay delay=5s match-card=100000000091 count=1');
 $flying = create(91, 'P1');
 wait_for($node,
 	"SELECT EXISTS (SELECT FROM provreq.attempt WHERE number = $flying)");

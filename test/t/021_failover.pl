@@ -19,7 +19,8 @@ my $cas = Provreq::Simulator->start(arguments => [ '--threads', 2 ]);
 my $primary = provreq_node(
 	'primary',
 	init => [ allows_streaming => 1 ],
-	conf => "synchronous_commit = on\n");
+	# the 1 MB of a test server that may have standbys is not enough
+	conf => "synchronous_commit = on\nshared_buffers = 32MB\n");
 
 fill_directory($primary, $sessions * $each);
 create_provider($primary, 'main_conax', $cas, timeout => '2s');

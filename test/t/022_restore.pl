@@ -73,6 +73,30 @@ wait_until('the sender is gone',
 	sub { sender_pid($node, 'main_conax', 'whole') eq '' });
 is(scalar($cas->ledger), $received + 10, 'nothing of them was sent');
 
+# ---- Numbers of messages, where the sender has begun to number already
+
+my $gateway = Provreq::Simulator->start(kind => 'nagravision');
+
+$node->safe_psql('postgres', 'CREATE DATABASE numbers');
+$node->safe_psql('numbers', 'CREATE EXTENSION provreq');
+create_provider($node, 'main_nagra', $gateway, dbname => 'numbers');
+wait_for($node, 'SELECT count(*) = 1 FROM provreq.link_number',
+	't', 'numbers');
+$node->safe_psql('numbers',
+	'UPDATE provreq.link_number SET next_number = 50001');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/numbers", 'numbers' ],
+	'pg_dump -Fc of a database with links');
+$node->safe_psql('postgres', 'CREATE DATABASE again');
+$node->command_ok(
+	[ 'pg_restore', '--section=pre-data', '-d', 'again', "$dir/numbers" ],
+	'the definitions are restored');
+wait_for($node, 'SELECT count(*) = 1 FROM provreq.link_number', 't', 'again');
+$node->command_ok(
+	[ 'pg_restore', '--data-only', '-e', '-d', 'again', "$dir/numbers" ],
+	'the rows are restored, although one is there');
+is($node->safe_psql('again', 'SELECT next_number FROM provreq.link_number'),
+	50001, 'the numbers go on where those of the dump do');
+
 $node->stop;
 unlike(log_of($node), qr/PANIC|TRAP|terminated by signal/,
 	'nothing crashed');

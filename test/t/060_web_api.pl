@@ -25,7 +25,7 @@ my $cas = Provreq::Simulator->start;
 my $api = 'conax_web_services/provisioning_requests';
 
 fill_directory($node, 100);
-create_provider($node, 'main_conax', $cas, timeout => '1s', retry_limit => 3);
+create_provider($node, 'main_conax', $cas, timeout => '3s', retry_limit => 3);
 $node->safe_psql('postgres', <<'EOQ');
 CREATE ROLE crm LOGIN IN ROLE provreq_operator;
 INSERT INTO provreq.crm_user (id, username, person_name) VALUES
@@ -131,13 +131,13 @@ $answer = call_sync('get_active_subscriptions', item('3x'));
 is($answer->{status}->{code}, 'NOT_FOUND', 'an error is answered at once');
 is($answer->{data}, undef, 'without data');
 
-$cas->fault('kind=delay delay=700ms match-card=100000000004 count=1');
+$cas->fault('kind=delay delay=2500ms match-card=100000000004 count=1');
 $answer = call_sync('get_active_subscriptions', item(4), '50ms');
 is($answer->{data}->{life_cycle_state}, 'PENDING', 'not finished in time');
 my $late = $answer->{data}->{number};
 wait_for($node, "SELECT life_cycle_state = 'COMPLETED' FROM provreq.request"
 	  . " WHERE number = $late");
-$cas->fault('kind=delay delay=700ms match-card=100000000004 count=1');
+$cas->fault('kind=delay delay=2500ms match-card=100000000004 count=1');
 $answer = call_sync('get_active_subscriptions', item(4), undef,
 	"SET provreq.web_api_timeout = '50ms';");
 is($answer->{data}->{life_cycle_state}, 'PENDING', 'nor within the setting');
@@ -159,8 +159,12 @@ CREATE TEMP TABLE made AS SELECT jsonb_agg(provreq.web_api('POST',
 	'$api/get_active_subscriptions', format('{"smartcard_identifier":'
 		' {"serial_number": "card%s"}}', i)::jsonb) -> 'data') AS data
 	FROM generate_series(10, 12) AS i;
-SELECT string_agg(o ->> 'life_cycle_state', ' ') FROM made,
-	jsonb_array_elements(provreq.web_api_await(data, '1 day')) AS o;
+DO \$\$ BEGIN
+	PERFORM provreq.web_api_await(provreq.web_api_due(data, now() + interval '1 day'),
+		now() + interval '1 day') FROM made;
+END \$\$;
+SELECT string_agg(o ->> 'life_cycle_state', ' ') FROM made, jsonb_array_elements(
+	provreq.web_api_answer(data, provreq.web_api_due(data, now() + interval '1 day'))) AS o;
 EOQ
 is($answer, 'COMPLETED COMPLETED COMPLETED', 'several at once');
 $answer = call_sync('get_active_subscriptions', item(7), undef,

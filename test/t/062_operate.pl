@@ -85,20 +85,20 @@ $cas->fault('kind=delay delay=300ms match-card=100000000001 count=1',
 create(1, 'P2');
 create(2, 'P2');
 wait_until_idle($node);
-is(status('completed, rejected, latency_max BETWEEN 300 AND 5000,'
+is(status('completed, rejected, latency_max BETWEEN 300 AND 60000,'
 		  . ' latency_p50 < 300'),
 	'201|1|t|t', 'a slow answer is the longest, and no more');
 like(status('last_error_text'), qr/CLIENT_NOT_FOUND/, 'a refusal is an error');
 
 my $slow = Provreq::Simulator->start;
-create_provider($node, 'slow', $slow, connections => 64);
+create_provider($node, 'slow', $slow, connections => 64, timeout => '1min');
 $slow->fault('kind=delay delay=200ms',
-	'kind=delay delay=1s match-card=100000000101');
+	'kind=delay delay=5s match-card=100000000101');
 add_subscriptions($node, 101, 150, provider => 'slow');
 wait_until_idle($node);
-is( sql('SELECT latency_p50 BETWEEN 185 AND 390,'
-		  . ' latency_p99 BETWEEN 1100 AND latency_max,'
-		  . ' latency_max BETWEEN 1200 AND 5000'
+is( sql('SELECT latency_p50 BETWEEN 185 AND 4000,'
+		  . ' latency_p99 BETWEEN 4800 AND latency_max,'
+		  . ' latency_max BETWEEN 5200 AND 60000'
 		  . " FROM provreq.provider_status WHERE provider = 'slow'"),
 	't|t|t',
 	'figures are of each provider alone');

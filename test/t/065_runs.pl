@@ -154,7 +154,7 @@ is(column($run, 'state, reason, created, completed, rejected'),
 	'a cancelled run leaves what it has made');
 
 # cancelled with what is pending, in the middle of sending
-$cas->fault('kind=delay delay=20ms');
+$cas->fault('kind=delay delay=200ms');
 $run = start_run("$all, max_pending => 2000");
 wait_until('many are pending', sub { column($run, 'pending') > 1000 });
 my $cancelled = $node->safe_psql('postgres',
@@ -357,6 +357,42 @@ $holder->query_safe('COMMIT');
 $holder->quit;
 wait_for($node, "SELECT completed FROM provreq.run WHERE id = $run", 10);
 is(column($run, 'state, pending'), 'PAUSED|0', 'and the held one is paused');
+
+# ---- An error that may pass puts off the run that has it, and no other
+
+$node->safe_psql('postgres', <<'EOQ');
+CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF NEW.name = 'unlucky' THEN
+		RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full';
+	END IF;
+	RETURN NEW;
+END
+$$;
+CREATE TRIGGER no_room BEFORE INSERT ON provreq.request_pending
+	FOR EACH ROW EXECUTE FUNCTION no_room();
+EOQ
+my $filter = q(filter => '{"smartcards": ["serial_number=card1", "serial_number=card2"]}');
+my $unlucky = start_run(q('send_mail_message', 'main_conax',)
+	  . q( parameters => '{"message": "Hello", "name": "unlucky"}', ) . $filter);
+wait_until('it was put off', sub { (column($unlucky, 'reason') // '') ne '' });
+is(column($unlucky, 'state, reason, created'),
+	'RUNNING|tried again later: no room|0', 'and says why');
+wait_for_state(start_run("$all, chunk_size => 100, max_pending => 1000"), 'FINISHED');
+pass('another run gets to its end meanwhile');
+wait_for($node, "SELECT postponed >= 3 FROM provreq.run_job WHERE id = $unlucky");
+is( $node->safe_psql('postgres',
+		"SELECT next_date - started_date > '6.9 s' FROM provreq.run_job WHERE id = $unlucky"),
+	't',
+	'each time it is put off for longer');
+$node->safe_psql('postgres', 'DROP FUNCTION no_room() CASCADE');
+wait_for_state($unlucky, 'FINISHED');
+is(column($unlucky, 'created, completed, failed, reason IS NULL'),
+	'2|2|0|t', 'when there is room it goes on, and no smartcard is left out');
+is( $node->safe_psql('postgres',
+		"SELECT postponed FROM provreq.run_job WHERE id = $unlucky"),
+	0,
+	'and starts anew');
 
 # ---- DROP EXTENSION in the middle of a run
 

@@ -67,12 +67,12 @@ sub reconcile
 
 	# what comes after a CALL cannot be seen by it: it asks and waits itself
 	return $node->safe_psql('postgres', <<"EOQ");
-SET lock_timeout = '10s';
+SET lock_timeout = '2min';
 DO \$\$
 DECLARE
 	found jsonb;
 BEGIN
-	CALL provreq.reconcile('main_conax', ARRAY[$list], '30s', found);
+	CALL provreq.reconcile('main_conax', ARRAY[$list], '10 minutes', found);
 	CREATE TEMPORARY TABLE found AS
 		SELECT * FROM jsonb_to_recordset(found) AS d (smartcard_identifier text,
 			service_ca_id text, in_crm boolean, in_cas boolean, suggestion text, as_of timestamptz);
@@ -128,8 +128,11 @@ is(holds(1), '1,2,3', 'and both agree again');
 
 # an answer that is too old
 sqlstate_is($node,
-	"SELECT provreq.reset_subscription('number=S1', max_age => '-1 second', provider => 'main_conax')",
+	"SELECT provreq.reset_subscription('number=S1', max_age => '1 microsecond', provider => 'main_conax')",
 	'55000', 'an answer that is too old does not count');
+sqlstate_is($node,
+	"SELECT provreq.reset_subscription('number=S1', max_age => '178000000 years', provider => 'main_conax')",
+	'00000', 'and one may be very old');
 sqlstate_is($node, "SELECT provreq.reset_subscription('number=S2', 'main_conax')",
 	'55000', 'nor does none');
 sqlstate_is($node, "SELECT provreq.reset_subscription('number=S1')", '22023',

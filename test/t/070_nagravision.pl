@@ -320,7 +320,7 @@ is(most_at_once(), 8, 'a window of eight is filled, not overrun');
 $cas->clear_faults;
 
 # P5: no transaction is open while the gateway thinks
-$cas->fault('kind=delay delay=300ms');
+$cas->fault('kind=delay delay=2s');
 create_many('CLEAR_PIN', 4);
 wait_for($node, 'SELECT count(*) = 4 FROM provreq.attempt');
 is( sql(<<"EOQ"), 't', 'no transaction is open while answers are waited for');
@@ -344,7 +344,7 @@ numbers_are_good('the numbers of each source grow');
 
 # the sender ends, the server crashes, both with messages under way
 $cas->clear_faults;
-$cas->fault('kind=delay delay=200ms');
+$cas->fault('kind=delay delay=2s');
 foreach my $how (qw(terminate immediate fast))
 {
 	create_many('SET_PIN_TO_DEFAULT_VALUE', 12);
@@ -404,7 +404,7 @@ sql(
 	q{UPDATE provreq.wire_profile SET document = jsonb_set(document,}
 	  . q{ '{operations,SET_PIN_TO_DEFAULT_VALUE,idempotent}', 'false')}
 	  . q{ WHERE name = 'nagra_smsgw'});
-begin('spoiled', window => 8, timeout => '500ms', gateway => { window => 8 });
+begin('spoiled', window => 8, timeout => '1s', gateway => { window => 8 });
 foreach my $fault (
 	qw(no-answer carry-out-no-answer hang-after-body close-after-body
 	carry-out-close half-answer other-answer garbage nonsense oversized

@@ -254,7 +254,7 @@ check_sequences('four connections');
 
 # the sender ends, the server crashes, both with messages under way
 $cas->clear_faults;
-$cas->fault('kind=delay delay=400ms');
+$cas->fault('kind=delay delay=1s');
 foreach my $how (qw(terminate immediate fast))
 {
 	create_many('SET_USER_PARAMETERS', 8);
@@ -297,7 +297,7 @@ finish();
 
 # The table of spoiled answers.  What cannot be trusted is no answer, and ends
 # the connection: a type that may be repeated is, another is held.
-begin('spoiled', timeout => '500ms');
+begin('spoiled', timeout => '1s');
 sql(q{UPDATE provreq.wire_profile SET document = jsonb_set(document,}
 	  . q{ '{operations,SET_USER_PARAMETERS,idempotent}', 'false')}
 	  . q{ WHERE name = 'nds_ascii'});

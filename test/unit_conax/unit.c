@@ -19,80 +19,6 @@ PG_MODULE_MAGIC;
 PG_FUNCTION_INFO_V1(unit_conax);
 PG_FUNCTION_INFO_V1(unit_latin);
 
-static FILE * tap;
-
-bool
-ok(bool passed, const char *name,...)
-{
-	va_list		args;
-
-	fprintf(tap, "%s - ", passed ? "ok" : "not ok");
-	va_start(args, name);
-	vfprintf(tap, name, args);
-	va_end(args);
-	fprintf(tap, "\n");
-	fflush(tap);
-	return passed;
-}
-
-bool
-is(const char *got, const char *expected, const char *name)
-{
-	bool		same = got && expected ? strcmp(got, expected) == 0 :
-	got == expected;
-
-	if (!ok(same, "%s", name))
-		fprintf(tap, "# got: %s\n# expected: %s\n", got ? got : "NULL",
-				expected ? expected : "NULL");
-	return same;
-}
-
-bool
-has(const char *got, const char *piece, const char *name)
-{
-	bool		found = got && strstr(got, piece);
-
-	if (!ok(found, "%s", name))
-		fprintf(tap, "# got: %s\n# wanted in it: %s\n", got ? got : "NULL",
-				piece);
-	return found;
-}
-
-ErrorData  *
-error_of(void (*function) (void *arg), void *arg)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ErrorData  *volatile error = NULL;
-
-	PG_TRY();
-	{
-		function(arg);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	return error;
-}
-
-void
-throws(void (*function) (void *arg), void *arg, int sqlerrcode,
-	   const char *message, const char *hint, const char *name)
-{
-	ErrorData  *error = error_of(function, arg);
-
-	if (!ok(error && error->sqlerrcode == sqlerrcode &&
-			strstr(error->message, message) &&
-			(hint == NULL || (error->hint && strstr(error->hint, hint))),
-			"%s", name))
-		fprintf(tap, "# error: %s\n# hint: %s\n",
-				error ? error->message : "none",
-				error && error->hint ? error->hint : "none");
-}
-
 static int
 count_options(const CasOption *options)
 {
@@ -206,9 +132,7 @@ unit_conax(PG_FUNCTION_ARGS)
 	Jsonb	   *document = PG_GETARG_JSONB_P(0);
 	void	   *profile;
 
-	tap = fopen(text_to_cstring(PG_GETARG_TEXT_PP(1)), "w");
-	if (tap == NULL)
-		elog(ERROR, "could not open the file for TAP: %m");
+	tap_open(text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	test_options_table();
 	test_soap();
 	test_profile(document);
@@ -217,8 +141,7 @@ unit_conax(PG_FUNCTION_ARGS)
 	test_answers(profile);
 	test_http();
 	test_deadlines();
-	fprintf(tap, "# end\n");
-	fclose(tap);
+	tap_close();
 	PG_RETURN_VOID();
 }
 
@@ -232,9 +155,7 @@ convert_backslash_256(void *arg)
 Datum
 unit_latin(PG_FUNCTION_ARGS)
 {
-	tap = fopen(text_to_cstring(PG_GETARG_TEXT_PP(0)), "w");
-	if (tap == NULL)
-		elog(ERROR, "could not open the file for TAP: %m");
+	tap_open(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	is(wire_text_to_utf8("gr\xFC\xDF"), "gr\xC3\xBC\xC3\x9F",
 	   "a text of a LATIN1 database goes out as UTF-8");
 	ok(error_of(convert_backslash_256, "plain") == NULL,
@@ -243,7 +164,6 @@ unit_latin(PG_FUNCTION_ARGS)
 	   "UTF-8 is stored in LATIN1");
 	is(wire_text_from_utf8("\xE2\x82\xAC 5 \xC3\xBC", 8), "??? 5 ??",
 	   "what LATIN1 lacks is stored as question marks");
-	fprintf(tap, "# end\n");
-	fclose(tap);
+	tap_close();
 	PG_RETURN_VOID();
 }

@@ -9,24 +9,7 @@
 #define UNIT_H
 
 #include "adapter.h"
-
-/* One line of TAP; returns passed. */
-extern bool ok(bool passed, const char *name,...) pg_attribute_printf(2, 3);
-
-/* Equal texts, both or neither NULL; says what came when they are not. */
-extern bool is(const char *got, const char *expected, const char *name);
-
-/* Has the text this piece in it? */
-extern bool has(const char *got, const char *piece, const char *name);
-
-/*
- * Calls function(arg) and returns the error that it raises, or NULL.
- */
-extern ErrorData *error_of(void (*function) (void *arg), void *arg);
-
-/* Raises an error with that SQLSTATE and these pieces in message and hint? */
-extern void throws(void (*function) (void *arg), void *arg, int sqlerrcode,
-				   const char *message, const char *hint, const char *name);
+#include "tap.h"
 
 /* Settings of a Conax provider with defaults; options are set by name. */
 extern CasSettings *unit_settings(void *profile);

@@ -44,6 +44,8 @@ static const BadProfile bad_profiles[] = {
 	{"{faults,Server,max_attempts}", "1.5", "not 1.5", NULL},
 	{"{faults,Server,verdict}", "\"refused\"", "$.faults.Server: max_att",
 	NULL},
+	{"{faults,Server,verdict}", "\"unreachable\"", "$.faults.Server: max_att",
+	NULL},
 	{"{faults,Server,often}", "1", "$.faults.Server.often: unknown member",
 	NULL},
 	{"{http_status,50}", "\"retry\"", "$.http_status.50: not an HTTP status",
@@ -137,6 +139,27 @@ test_soap_action(Jsonb *document)
 	   "or made of a template");
 }
 
+/* The profile's words for a code, of an answer that has none. */
+static void
+test_words(Jsonb *document)
+{
+	const char *answer = unit_envelope("<o:AddSubscriptionsResponse xmlns:o=\"urn:o\">"
+									   "<StatusCode>BLOCKED</StatusCode>"
+									   "</o:AddSubscriptionsResponse>");
+	ConaxProfile *profile = compiled(document, "{status,BLOCKED}",
+									 "{\"verdict\": \"refused\", \"text\": \"the card is blocked\"}");
+	CasReply	reply = {.status = CAS_ANSWERED,.code = 200,.data = answer,
+	.len = strlen(answer)};
+	CasOutcome	outcome;
+
+	conax_adapter.decode(unit_settings(profile),
+						 unit_operation("ADD_SUBSCRIPTIONS"), &reply, &outcome);
+	is(outcome.error_description, "the card is blocked",
+	   "a code has the profile's words where the answer has none");
+	ok(outcome.provider_error_description == NULL,
+	   "which are not the provider's");
+}
+
 void
 test_profile(Jsonb *document)
 {
@@ -156,4 +179,5 @@ test_profile(Jsonb *document)
 						bad->value ? bad->value : "(nothing)"));
 	}
 	test_soap_action(document);
+	test_words(document);
 }

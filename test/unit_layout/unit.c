@@ -21,58 +21,7 @@ PG_FUNCTION_INFO_V1(unit_layout);
 
 #define GUARDED_SIZE (2 * 1024 * 1024)
 
-static FILE * tap;
 const LayoutDigest *unit_digest = NULL;
-
-bool
-ok(bool passed, const char *name,...)
-{
-	va_list		args;
-
-	fprintf(tap, "%s - ", passed ? "ok" : "not ok");
-	va_start(args, name);
-	vfprintf(tap, name, args);
-	va_end(args);
-	fprintf(tap, "\n");
-	fflush(tap);
-	return passed;
-}
-
-void
-note(const char *format,...)
-{
-	va_list		args;
-
-	fprintf(tap, "# ");
-	va_start(args, format);
-	vfprintf(tap, format, args);
-	va_end(args);
-	fprintf(tap, "\n");
-	fflush(tap);
-}
-
-bool
-is(const char *got, const char *expected, const char *name)
-{
-	bool		same = got && expected ? strcmp(got, expected) == 0 :
-	got == expected;
-
-	if (!ok(same, "%s", name))
-		fprintf(tap, "# got: %s\n# expected: %s\n", got ? got : "NULL",
-				expected ? expected : "NULL");
-	return same;
-}
-
-bool
-has(const char *got, const char *piece, const char *name)
-{
-	bool		found = got && strstr(got, piece);
-
-	if (!ok(found, "%s", name))
-		fprintf(tap, "# got: %s\n# wanted in it: %s\n", got ? got : "NULL",
-				piece);
-	return found;
-}
 
 /* ------------------------------------------------------------------------
  * Documents
@@ -108,28 +57,22 @@ unit_compile(const char *document)
 						  layout_compile_frame(frame));
 }
 
+static void
+compile_document(void *arg)
+{
+	(void) unit_compile(arg);
+}
+
 const char *
 unit_compile_error(const char *document)
 {
-	MemoryContext context = CurrentMemoryContext;
-	const char *volatile message = "";
+	ErrorData  *error = error_of(compile_document,
+								 unconstify(char *, document));
 
-	PG_TRY();
-	{
-		(void) unit_compile(document);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		message = error->sqlerrcode == ERRCODE_INVALID_PARAMETER_VALUE ?
-			error->message : psprintf("wrong SQLSTATE: %s", error->message);
-	}
-	PG_END_TRY();
-	return message;
+	if (error == NULL)
+		return "";
+	return error->sqlerrcode == ERRCODE_INVALID_PARAMETER_VALUE ?
+		error->message : psprintf("wrong SQLSTATE: %s", error->message);
 }
 
 /* ------------------------------------------------------------------------
@@ -163,32 +106,36 @@ parse_values(const char *str, int *nvalues)
 	return values;
 }
 
+/* What is encoded, for error_of. */
+typedef struct Encoding
+{
+	const Layout *layout;
+	LayoutValue *values;
+	int			nvalues;
+}			Encoding;
+
+static void
+encode(void *arg)
+{
+	const		Encoding *encoding = arg;
+
+	layout_encode(encoding->layout, unit_digest, encoding->values,
+				  encoding->nvalues, makeStringInfo());
+}
+
 const char *
 unit_encode_error(const Layout *layout, const char *values, int *sqlstate)
 {
-	MemoryContext context = CurrentMemoryContext;
-	const char *volatile message = "";
-	int			nvalues;
-	LayoutValue *parsed = parse_values(values, &nvalues);
-	StringInfo	out = makeStringInfo();
+	Encoding	encoding = {layout};
+	ErrorData  *error;
 
-	PG_TRY();
-	{
-		layout_encode(layout, unit_digest, parsed, nvalues, out);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		message = error->message;
-		if (sqlstate)
-			*sqlstate = error->sqlerrcode;
-	}
-	PG_END_TRY();
-	return message;
+	encoding.values = parse_values(values, &encoding.nvalues);
+	error = error_of(encode, &encoding);
+	if (error == NULL)
+		return "";
+	if (sqlstate)
+		*sqlstate = error->sqlerrcode;
+	return error->message;
 }
 
 StringInfo
@@ -345,9 +292,7 @@ unit_cases(const UnitCase * cases, int ncases)
 Datum
 unit_layout(PG_FUNCTION_ARGS)
 {
-	tap = fopen(text_to_cstring(PG_GETARG_TEXT_PP(0)), "w");
-	if (tap == NULL)
-		elog(ERROR, "could not open the file for TAP: %m");
+	tap_open(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	test_forms();
 	test_frames();
 	test_groups();
@@ -355,7 +300,6 @@ unit_layout(PG_FUNCTION_ARGS)
 	test_encode_errors();
 	test_compile_errors();
 	test_hostile();
-	fprintf(tap, "# end\n");
-	fclose(tap);
+	tap_close();
 	PG_RETURN_VOID();
 }

@@ -12,18 +12,7 @@
 #define UNIT_H
 
 #include "layout.h"
-
-/* One line of TAP; returns passed. */
-extern bool ok(bool passed, const char *name,...) pg_attribute_printf(2, 3);
-
-/* Equal texts, both or neither NULL; says what came when they are not. */
-extern bool is(const char *got, const char *expected, const char *name);
-
-/* Has the text this piece in it? */
-extern bool has(const char *got, const char *piece, const char *name);
-
-/* Comments a result. */
-extern void note(const char *format,...) pg_attribute_printf(1, 2);
+#include "tap.h"
 
 /* A profile as far as layouts go, and what compiling its "fields" gives. */
 extern Layout *unit_compile(const char *document);

@@ -164,9 +164,20 @@ test_wrong_lengths(void)
 		"refused: a second length that is wrong");
 }
 
+/* What a link takes for a frame is what its layouts can make. */
+static void
+test_longest(void)
+{
+	ok(layout_frame_max(unit_frame("{'length': {'form': 'none'}, 'size': 9}")) ==
+	   131072, "the longest frame has 131072 bytes");
+	ok(layout_frame_max(unit_frame("{'length': {'form': 'none'}, 'size': 9, 'max': 10}")) ==
+	   10, "or what the profile says");
+}
+
 void
 test_frames(void)
 {
+	test_longest();
 	unit_cases(outer_cases, lengthof(outer_cases));
 	unit_cases(inner_cases, lengthof(inner_cases));
 	test_lengths();

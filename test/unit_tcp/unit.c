@@ -20,67 +20,8 @@ PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(unit_tcp);
 
-static FILE * tap;
-
 const char *unit_directory;
 bool		unit_generous = true;
-
-bool
-ok(bool passed, const char *name,...)
-{
-	va_list		args;
-
-	fprintf(tap, "%s - ", passed ? "ok" : "not ok");
-	va_start(args, name);
-	vfprintf(tap, name, args);
-	va_end(args);
-	fprintf(tap, "\n");
-	fflush(tap);
-	return passed;
-}
-
-bool
-is(const char *got, const char *expected, const char *name)
-{
-	bool		same = got && expected ? strcmp(got, expected) == 0 :
-	got == expected;
-
-	if (!ok(same, "%s", name))
-		fprintf(tap, "# got: %s\n# expected: %s\n", got ? got : "NULL",
-				expected ? expected : "NULL");
-	return same;
-}
-
-bool
-has(const char *got, const char *piece, const char *name)
-{
-	bool		found = got && strstr(got, piece);
-
-	if (!ok(found, "%s", name))
-		fprintf(tap, "# got: %s\n# wanted in it: %s\n", got ? got : "NULL",
-				piece);
-	return found;
-}
-
-ErrorData  *
-error_of(void (*function) (void *arg), void *arg)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ErrorData  *volatile error = NULL;
-
-	PG_TRY();
-	{
-		function(arg);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	return error;
-}
 
 char *
 unit_file(const char *name)
@@ -217,18 +158,16 @@ run(void (*test) (void))
 Datum
 unit_tcp(PG_FUNCTION_ARGS)
 {
-	tap = fopen(text_to_cstring(PG_GETARG_TEXT_PP(0)), "w");
-	if (tap == NULL)
-		elog(ERROR, "could not open the file for TAP: %m");
+	tap_open(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	unit_directory = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	run(test_answers);
 	run(test_opening);
 	run(test_lines);
 	run(test_time);
+	run(test_memory);
 	run(test_faults);
 	run(test_bytes);
 	run(test_connection_tests);
-	fprintf(tap, "# end\n");
-	fclose(tap);
+	tap_close();
 	PG_RETURN_VOID();
 }

@@ -9,22 +9,11 @@
 #define UNIT_H
 
 #include "adapter.h"
+#include "tap.h"
 #include "unit_peer.h"
 
 /* How long a test waits for what must come, ms. */
 #define PATIENCE 20000
-
-/* One line of TAP; returns passed. */
-extern bool ok(bool passed, const char *name,...) pg_attribute_printf(2, 3);
-
-/* Equal texts, both or neither NULL; says what came when they are not. */
-extern bool is(const char *got, const char *expected, const char *name);
-
-/* Has the text this piece in it? */
-extern bool has(const char *got, const char *piece, const char *name);
-
-/* Calls function(arg) and returns the error that it raises, or NULL. */
-extern ErrorData *error_of(void (*function) (void *arg), void *arg);
 
 /* Where certificates are: server.crt, server.key, wrong.*, ca.crt. */
 extern const char *unit_directory;
@@ -39,6 +28,8 @@ extern int64 unit_clock(void);
  */
 extern CasLinkRules *unit_rules(int port);
 extern int	unit_effort;		/* ns that it takes to read a frame */
+extern int	unit_frames;		/* that were read, and the most memory that */
+extern Size unit_frame_memory;	/* reading one found taken */
 extern CasSettings *unit_settings(CasLinkRules *rules);
 extern CasLink *unit_open(CasLinkRules *rules);
 
@@ -76,6 +67,7 @@ extern int	unit_epoll_wait(int fd, struct epoll_event *events, int max,
 
 extern void test_answers(void);
 extern void test_time(void);
+extern void test_memory(void);
 extern void test_opening(void);
 extern void test_lines(void);
 extern void test_faults(void);

@@ -11,8 +11,11 @@
 
 #include "tcp_link.h"
 #include "unit.h"
+#include "utils/memutils.h"
 
 int			unit_effort = 0;
+int			unit_frames = 0;
+Size		unit_frame_memory = 0;
 
 /* The settings of these tests are their rules. */
 static CasLinkRules *
@@ -105,6 +108,10 @@ dialect_read(const CasSettings *settings, const char *data, Size len,
 {
 	char	   *body = pnstrdup(data + 2, len - 2);
 
+	unit_frames++;
+	unit_frame_memory =
+		Max(unit_frame_memory,
+			MemoryContextMemAllocated(CurrentMemoryContext, false));
 	if (body[0] == 'A')
 	{
 		*transaction = strtoull(body + 1, NULL, 10);

@@ -1,14 +1,15 @@
 /*-------------------------------------------------------------------------
  *
- * api_secret.c
- *		Keeping secret arguments out of what the server shows and logs.
+ * statement_text.c
+ *		Keeping secrets out of what the server shows and logs of a statement.
  *
- * A PIN is a part of the statement that sets it.  The server keeps that text
- * in three places: debug_query_string, which goes into the log with every
- * error; the backend's status, which pg_stat_activity and deadlock reports
- * show; and a local variable of its command loop, which goes into the log
- * with the statement's duration, with the values of its parameters behind
- * it.  The first two are overwritten, the third is caught on its way out.
+ * A PIN or a password is a part of the statement that sets it.  The server
+ * keeps that text in three places: debug_query_string, which goes into the
+ * log with every error; the backend's status, which pg_stat_activity and
+ * deadlock reports show; and a local variable of its command loop, which goes
+ * into the log with the statement's duration, with the values of its
+ * parameters behind it.  The first two are overwritten, the third is caught
+ * on its way out.
  *
  * What log_statement writes was written before we were called, and
  * auto_explain has the text from elsewhere: both are said so in the comments
@@ -22,7 +23,7 @@
 #include "pgstat.h"
 #include "tcop/tcopprot.h"
 
-#include "api.h"
+#include "statement_text.h"
 
 static char hidden_text[NAMEDATALEN + 64];
 
@@ -66,7 +67,7 @@ hide_from_log(ErrorData *edata)
 }
 
 void
-api_hide_statement(const char *function)
+statement_text_hide(const char *function)
 {
 	if (!hook_installed)
 	{
