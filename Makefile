@@ -85,6 +85,7 @@ OBJS = \
 	src/queue_create.o \
 	src/queue_feed.o \
 	src/queue_insert.o \
+	src/queue_news.o \
 	src/queue_numbers.o \
 	src/queue_settle.o \
 	src/queue_triggers.o \

@@ -92,7 +92,7 @@ ALTER TABLE provreq.request_pending SET (
 	autovacuum_vacuum_threshold = 5000,
 	autovacuum_vacuum_cost_delay = 0);
 
-CREATE INDEX request_pending_created_xid ON provreq.request_pending (created_xid);
+CREATE INDEX request_pending_created_xid ON provreq.request_pending (created_xid, number);
 CREATE INDEX request_pending_later ON provreq.request_pending (provider, scheduled_date)
 	WHERE scheduled_date > created_date;
 CREATE INDEX request_pending_keys ON provreq.request_pending

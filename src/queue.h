@@ -27,6 +27,7 @@ typedef struct Queue
 	int			nrunning;		/* last feed: transactions below xmax that
 								 * were not seen */
 	FullTransactionId *running;
+	List	   *unread;			/* places from which to read on; NIL = none */
 	MemoryContext context;
 } Queue;
 
@@ -106,10 +107,20 @@ extern bool queue_lock_table(void);
 
 /*
  * Rows that were not visible to the previous feed and are now, in order of
- * number; the first time, all pending rows.  An error leaves the queue as it
- * was, so that the rows come again.
+ * number; the first time, all pending rows.  If they are many none of them is
+ * shown and false is returned: they are unread.  An error leaves the queue as
+ * it was, so that the rows come again.
  */
-extern void queue_feed(Queue *queue, QueueVisitor visitor, void *arg);
+extern bool queue_feed(Queue *queue, QueueVisitor visitor, void *arg);
+
+/*
+ * Shows some of the unread rows, each transaction's in order of number.  What
+ * changes meanwhile may be missed, and is shown by the next feed.
+ */
+extern void queue_bite(Queue *queue, QueueVisitor visitor, void *arg);
+
+/* Did a feed leave rows unread? */
+extern bool queue_is_unread(const Queue *queue);
 
 /* Up to limit rows beyond a number, by number.  Returns how many. */
 extern int	queue_read_after(Queue *queue, int64 number, int limit,

@@ -1,13 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * queue_feed.c
- *		How a sender learns what is in the request table.
+ *		How a sender reads the request table.
  *
- * Asking for "the next one" again and again would walk over every dead row
- * as soon as some long transaction holds back vacuum.  Instead a sender
- * remembers what its last snapshot could not see: transactions from xmax on,
- * and those running below it.  Rows of exactly these are what may be new,
- * and an index on created_xid leads to them alone.
+ * What is new there, queue_news.c finds; here is all that is read by number,
+ * by key or by schedule.
  *
  * Plans are kept, and the table may have been empty when they were made: an
  * index on number that promised the right order would then be walked from end
@@ -29,16 +26,11 @@
 #include "utils/xid8.h"
 
 #include "queue.h"
+#include "queue_rows.h"
 #include "saved_plan.h"
 
 /* Rows that a cursor fetches at a time. */
 #define FETCH_ROWS 1000
-
-/* What ScheduleEntry is made of; every reading query selects this. */
-#define ENTRY_COLUMNS \
-	"number, process_immediately, priority = 'EXPRESS', " \
-	"hold_reason IS NOT NULL, attempts > 0, scheduled_date, retry_date, " \
-	"ordering_keys, scheduled_date > created_date"
 
 static Datum
 entry_column(int row, int column, bool *isnull)
@@ -75,13 +67,8 @@ entry_keys(Datum array, int *nkeys)
 	return keys;
 }
 
-/*
- * Shows the rows of the current SPI result to a visitor.  A row that was not
- * scheduled for later is due, whatever the clock did since: nothing would
- * look for it again.
- */
-static void
-visit_rows(QueueVisitor visitor, void *arg)
+void
+queue_visit_rows(QueueVisitor visitor, void *arg, QueuePlace *last)
 {
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
@@ -91,6 +78,14 @@ visit_rows(QueueVisitor visitor, void *arg)
 		Datum		retry = entry_column(row, 7, &retrynull);
 
 		entry.number = DatumGetInt64(entry_column(row, 1, &isnull));
+		if (last)
+		{
+			last->xid =
+				DatumGetFullTransactionId(entry_column(row, 10, &isnull));
+			last->number = entry.number;
+		}
+		if (!DatumGetBool(entry_column(row, 11, &isnull)))
+			continue;
 		entry.immediate = DatumGetBool(entry_column(row, 2, &isnull));
 		entry.express = DatumGetBool(entry_column(row, 3, &isnull));
 		entry.held = DatumGetBool(entry_column(row, 4, &isnull));
@@ -126,7 +121,7 @@ visit_plan(SPIPlanPtr plan, Datum *values, QueueVisitor visitor, void *arg)
 		{
 			total += (int) SPI_processed;
 			old = MemoryContextSwitchTo(rows);
-			visit_rows(visitor, arg);
+			queue_visit_rows(visitor, arg, NULL);
 			MemoryContextSwitchTo(old);
 			MemoryContextReset(rows);
 		}
@@ -139,92 +134,19 @@ visit_plan(SPIPlanPtr plan, Datum *values, QueueVisitor visitor, void *arg)
 	return total;
 }
 
-/* The whole pending part of the provider. */
-static void
-feed_all(Queue *queue, QueueVisitor visitor, void *arg)
+void
+queue_read_all(Queue *queue, QueueVisitor visitor, void *arg)
 {
 	static SPIPlanPtr plan = NULL;
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1];
 
 	values[0] = CStringGetTextDatum(queue->provider);
-	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS
+	saved_plan_get(&plan, "SELECT " QUEUE_ENTRY_COLUMNS
 				   " FROM provreq.request_pending"
 				   " WHERE provider = $1 ORDER BY number",
 				   1, types);
 	visit_plan(plan, values, visitor, arg);
-}
-
-/* Rows of the transactions that the previous feed could not see. */
-static void
-feed_new(Queue *queue, QueueVisitor visitor, void *arg)
-{
-	static SPIPlanPtr plan = NULL;
-	Oid			types[3] = {TEXTOID, XID8OID, XID8ARRAYOID};
-	Datum		values[3];
-	Datum	   *running = palloc(sizeof(Datum) * (queue->nrunning + 1));
-
-	for (int i = 0; i < queue->nrunning; i++)
-		running[i] = FullTransactionIdGetDatum(queue->running[i]);
-	values[0] = CStringGetTextDatum(queue->provider);
-	values[1] = FullTransactionIdGetDatum(queue->xmax);
-	values[2] = PointerGetDatum(construct_array(running, queue->nrunning,
-												XID8OID, sizeof(int64),
-												FLOAT8PASSBYVAL,
-												TYPALIGN_DOUBLE));
-	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS " FROM ("
-				   "SELECT * FROM provreq.request_pending"
-				   " WHERE created_xid >= $2 "
-				   "UNION ALL "
-				   "SELECT * FROM provreq.request_pending"
-				   " WHERE created_xid = ANY ($3)) AS news"
-				   " WHERE provider = $1 ORDER BY number + 0",
-				   3, types);
-	visit_plan(plan, values, visitor, arg);
-}
-
-/* A 32-bit transaction id that is not in the future, with its epoch. */
-static FullTransactionId
-widen(TransactionId xid, FullTransactionId next)
-{
-	uint32		epoch = EpochFromFullTransactionId(next);
-
-	if (xid > XidFromFullTransactionId(next))
-		epoch--;
-	return FullTransactionIdFromEpochAndXid(epoch, xid);
-}
-
-/* Remembers what a snapshot could not see. */
-static void
-remember_snapshot(Queue *queue, Snapshot snapshot, FullTransactionId next)
-{
-	if (queue->running)
-		pfree(queue->running);
-	queue->running = MemoryContextAlloc(queue->context,
-										sizeof(FullTransactionId) *
-										(snapshot->xcnt + 1));
-	for (uint32 i = 0; i < snapshot->xcnt; i++)
-		queue->running[i] = widen(snapshot->xip[i], next);
-	queue->nrunning = (int) snapshot->xcnt;
-	queue->xmax = widen(snapshot->xmax, next);
-	queue->primed = true;
-}
-
-void
-queue_feed(Queue *queue, QueueVisitor visitor, void *arg)
-{
-	Snapshot	snapshot = GetTransactionSnapshot();
-	FullTransactionId next = ReadNextFullTransactionId();
-
-	PushActiveSnapshot(snapshot);
-	SPI_connect();
-	if (queue->primed)
-		feed_new(queue, visitor, arg);
-	else
-		feed_all(queue, visitor, arg);
-	SPI_finish();
-	remember_snapshot(queue, GetActiveSnapshot(), next);
-	PopActiveSnapshot();
 }
 
 int
@@ -241,7 +163,7 @@ queue_read_after(Queue *queue, int64 number, int limit,
 	values[0] = CStringGetTextDatum(queue->provider);
 	values[1] = Int64GetDatum(number);
 	values[2] = Int32GetDatum(limit);
-	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS
+	saved_plan_get(&plan, "SELECT " QUEUE_ENTRY_COLUMNS
 				   " FROM provreq.request_pending"
 				   " WHERE provider = $1 AND number > $2"
 				   " ORDER BY number LIMIT $3",
@@ -263,7 +185,7 @@ queue_read_before(Queue *queue, int64 number, QueueVisitor visitor, void *arg)
 	SPI_connect();
 	values[0] = CStringGetTextDatum(queue->provider);
 	values[1] = Int64GetDatum(number);
-	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS
+	saved_plan_get(&plan, "SELECT " QUEUE_ENTRY_COLUMNS
 				   " FROM provreq.request_pending"
 				   " WHERE provider = $1 AND number + 0 < $2"
 				   " AND ordering_keys && (SELECT ordering_keys"
@@ -288,7 +210,7 @@ queue_read_later(Queue *queue, TimestampTz from, TimestampTz to,
 	values[0] = CStringGetTextDatum(queue->provider);
 	values[1] = TimestampTzGetDatum(from);
 	values[2] = TimestampTzGetDatum(to);
-	saved_plan_get(&plan, "SELECT " ENTRY_COLUMNS
+	saved_plan_get(&plan, "SELECT " QUEUE_ENTRY_COLUMNS
 				   " FROM provreq.request_pending"
 				   " WHERE provider = $1 AND scheduled_date > $2"
 				   " AND scheduled_date <= $3"

@@ -39,17 +39,32 @@
  * REGULAR one more is offered the schedule overflows: everything with a
  * number up to the horizon is in memory, a REGULAR entry beyond it is
  * deferred, and its keys go into a Bloom filter.  Taken in at any time are:
- * numbers up to the horizon; what has been out or is held; what goes before
- * an entry in memory; and urgent entries (immediate, express).  If a key of
+ * numbers up to the horizon, which gives way when many of them come late;
+ * what has been out or is held; what goes before an entry in memory; and
+ * urgent entries (immediate, express).  If a key of
  * such an entry is in the filter, a deferred request may have to go before
  * it; the entry then does not become ready before its owner has looked them
  * up in the table.
+ *
+ * Feeds in parts
+ *
+ * What is new may be too much to be read at one go while urgent requests
+ * wait.  Between schedule_feed_begin and schedule_feed_end the owner knows
+ * that there is more than it has offered.  What was ready stays so.  What is
+ * taken in meanwhile may have an unread one to go before it: it becomes ready
+ * when the feed has ended, or before, if it is urgent or lifted, when its
+ * owner has looked it up.  What belongs to the feed itself (BITE) waits for
+ * the end however urgent it is, unless the look-up of another one finds it.
+ * So an unread request is overtaken by those alone that were seen before it,
+ * and requests seen together keep their order among themselves.
  *
  * What the owner does
  *
  *		start: offer every pending request in order of number, FEED
  *		then, each turn:
- *		offer what is new in the table, in order of number, FEED
+ *		offer what is new in the table, in order of number, FEED; or, if that
+ *		is too much, schedule_feed_begin, offer some of it, BITE, each turn,
+ *		and all that is new since, FEED, and in the end schedule_feed_end
  *		if (schedule_wants_refill(schedule, now))
  *		{
  *			after = schedule_refill_begin(schedule);
@@ -68,7 +83,8 @@
  *		schedule_take(...)
  *
  * The snapshot of a refill or look-up must not be older than that of the
- * last FEED, and a refill's is taken after schedule_refill_begin.  Rows that
+ * last FEED, or schedule_feed_begin, and a refill's is taken after
+ * schedule_refill_begin.  Rows that
  * closed must be committed as closed before schedule_finish or
  * schedule_remove is called for them.  A request may be offered more often
  * than needed, never less.
@@ -106,6 +122,7 @@ typedef struct ScheduleEntry
 typedef enum ScheduleSource
 {
 	SCHEDULE_FEED,				/* new in the table, or changed there */
+	SCHEDULE_BITE,				/* the same, where a feed is read in parts */
 	SCHEDULE_REFILL,			/* the next one beyond the horizon */
 	SCHEDULE_LOOKUP				/* may have to go before the looked-up one */
 } ScheduleSource;
@@ -203,7 +220,8 @@ extern bool schedule_remove(Schedule *schedule, int64 number);
 
 /*
  * Should the owner refill now?  True while the schedule overflows, fewer
- * than half a window of entries can go, and there is room below the cap.
+ * than half a window of entries can go, there is room below the cap, and no
+ * feed is read in parts.
  */
 extern bool schedule_wants_refill(Schedule *schedule, TimestampTz now);
 
@@ -221,9 +239,9 @@ extern int64 schedule_refill_begin(Schedule *schedule);
 extern bool schedule_refill_complete(Schedule *schedule);
 
 /*
- * An entry (the one with the lowest number) before which deferred requests
- * may have to go; false when there is none.  It is named again and again
- * until schedule_lookup_done.
+ * An entry (of the most urgent ones that with the lowest number) before which
+ * deferred or unread requests may have to go; false when there is none.  It
+ * is named again and again until schedule_lookup_done.
  */
 extern bool schedule_next_lookup(Schedule *schedule, TimestampTz now,
 								 int64 *number);
@@ -233,6 +251,16 @@ extern bool schedule_next_lookup(Schedule *schedule, TimestampTz now,
  * They may in turn need a look-up for their other keys.
  */
 extern bool schedule_lookup_done(Schedule *schedule, int64 number);
+
+/*
+ * Requests have become visible to the owner that it will not offer all at
+ * once: to be called before any of these is offered, also when others are
+ * still unread.
+ */
+extern void schedule_feed_begin(Schedule *schedule);
+
+/* All that is visible has been offered; nothing happens if it always was. */
+extern void schedule_feed_end(Schedule *schedule);
 
 /*
  * The earliest instant after now at which time alone may make something

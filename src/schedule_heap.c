@@ -29,6 +29,10 @@ heap_less(HeapKind kind, const Entry *x, const Entry *y)
 			if (x->effective != y->effective)
 				return x->effective < y->effective;
 			return instant_less(x->scheduled, y->scheduled, x, y);
+		case HEAP_UNCHECKED:
+			if (x->effective != y->effective)
+				return x->effective < y->effective;
+			return x->number < y->number;
 		default:
 			return x->number < y->number;
 	}
@@ -141,8 +145,8 @@ heap_raised(Schedule *schedule, uint32 entry)
 {
 	Entry	   *e = entry_at(schedule, entry);
 
-	if (e->heap == HEAP_READY)
-		heap_up(schedule, HEAP_READY, e->heap_at);
+	if (e->heap == HEAP_READY || e->heap == HEAP_UNCHECKED)
+		heap_up(schedule, e->heap, e->heap_at);
 }
 
 /* The first entry of a heap, or NONE. */

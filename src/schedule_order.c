@@ -102,7 +102,7 @@ order_settle(Schedule *schedule, uint32 entry)
 	else if (e->in_flight || e->held)
 		kind = HEAP_NO;
 	else if (e->unchecked && !e->been_out)
-		kind = HEAP_UNCHECKED;
+		kind = e->waits ? HEAP_NO : HEAP_UNCHECKED;
 	else if (e->not_before != 0)
 		kind = HEAP_RETRY;
 	else if (e->blocked == 0)

@@ -35,7 +35,8 @@ typedef enum HeapKind
 {
 	HEAP_NO,
 	HEAP_LATER,					/* not due: by scheduled */
-	HEAP_UNCHECKED,				/* waits for a look-up: by number */
+	HEAP_UNCHECKED,				/* waits for a look-up: by effective urgency,
+								 * number */
 	HEAP_RETRY,					/* due, waits for not_before: by that */
 	HEAP_READY,					/* by effective urgency, scheduled, number */
 	HEAP_KINDS
@@ -58,7 +59,10 @@ typedef struct Entry
 				in_flight:1,
 				stuck:1,		/* is held or waits for not_before, or comes
 								 * after one that is stuck */
-				unchecked:1;	/* a deferred one may have to go before it */
+				unchecked:1,	/* a deferred or unread one may have to go
+								 * before it */
+				sure:1,			/* checked since the last feed began */
+				waits:1;		/* for the end of the feed or a look-up */
 } Entry;
 
 typedef struct Key
@@ -134,6 +138,7 @@ struct Schedule
 	int64		lowest_deferred;	/* since the refill began */
 	uint32		filter_bits;
 	uint8	   *filter;			/* NULL while not overflowing */
+	bool		unread;			/* a feed has begun and not ended */
 };
 
 /* schedule_store.c: memory and look-up tables */

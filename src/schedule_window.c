@@ -11,6 +11,15 @@
  * key that is, or after a look-up.  It stays so because nothing is deferred
  * that would have to go before an entry in memory.
  *
+ * While a feed is read in parts, nothing is known of what is unread, not even
+ * keys.  It became visible at the begin of the feed: what was checked by then
+ * was seen before, and may go before it.  What comes in since is unchecked,
+ * whatever its number and the filter say, until it is looked up, or covered
+ * by one behind it that was checked since the begin ("sure"), or the feed has
+ * ended.  Urgent entries, and those they lift, are looked up at once; others,
+ * and all that belong to the feed itself, wait for the end: a more urgent one
+ * that is still unread goes before them.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -52,6 +61,12 @@ filter_has(const Schedule *schedule, uint64 key)
 		(schedule->filter[second / 8] & (1 << (second % 8))) != 0;
 }
 
+/*
+ * Numbers up to the horizon that come late are taken in until there are so
+ * many windows of entries; then the horizon gives way.
+ */
+#define CROWDED_WINDOWS 2
+
 /* ------------------------------------------------------------------------
  * Deferring
  * ------------------------------------------------------------------------
@@ -92,7 +107,8 @@ is_admitted(const Schedule *schedule, const Entry *e, ScheduleSource source)
 	if (source != SCHEDULE_FEED || e->been_out || e->held ||
 		e->urgency != URGENCY_REGULAR)
 		return true;
-	if (schedule->overflowing ? e->number <= schedule->horizon
+	if (schedule->overflowing ? e->number <= schedule->horizon &&
+		schedule->sendable / CROWDED_WINDOWS < schedule->window
 		: has_room(schedule))
 		return true;
 	return goes_before_known(schedule, e);
@@ -113,6 +129,7 @@ defer(Schedule *schedule, uint32 entry)
 		schedule->filter = store_alloc(schedule,
 									   schedule->filter_bits / 8 + 1);
 	}
+	schedule->horizon = Min(schedule->horizon, e->number - 1);
 	for (i = e->links; i != NONE; i = link_at(schedule, i)->sibling)
 		filter_add(schedule, store_link_key(schedule, link_at(schedule, i)));
 	schedule->deferred++;
@@ -135,29 +152,41 @@ is_covered(const Schedule *schedule, uint32 this)
 		const Entry *e = link_entry(schedule, i);
 
 		SCHEDULE_STEP();
-		if (!e->unchecked && !e->been_out)
+		if (!e->unchecked && !e->been_out && (e->sure || !schedule->unread))
 			return true;
 	}
 	return false;
 }
 
-/* May a deferred entry have to go before one that is in the queues? */
+/* May one that is not in memory have to go before one in the queues? */
 static bool
 must_check(const Schedule *schedule, const Entry *e)
 {
 	uint32		i;
 
-	if (!schedule->overflowing || e->number <= schedule->horizon ||
-		e->been_out)
+	if (e->been_out)
+		return false;
+	if (!schedule->unread &&
+		(!schedule->overflowing || e->number <= schedule->horizon))
 		return false;
 	for (i = e->links; i != NONE; i = link_at(schedule, i)->sibling)
 	{
 		uint64		value = store_link_key(schedule, link_at(schedule, i));
 
-		if (filter_has(schedule, value) && !is_covered(schedule, i))
+		if ((schedule->unread || filter_has(schedule, value)) &&
+			!is_covered(schedule, i))
 			return true;
 	}
 	return false;
+}
+
+/* Nothing that is not in memory has to go before it. */
+static void
+set_checked(Schedule *schedule, uint32 entry)
+{
+	entry_at(schedule, entry)->unchecked = false;
+	entry_at(schedule, entry)->sure = true;
+	order_settle(schedule, entry);
 }
 
 /* ------------------------------------------------------------------------
@@ -178,6 +207,7 @@ become_due(Schedule *schedule, uint32 entry, ScheduleSource source)
 	}
 	order_enter(schedule, entry);
 	e->unchecked = must_check(schedule, e);
+	e->sure = !e->unchecked;
 	order_settle(schedule, entry);
 	return SCHEDULE_ADDED;
 }
@@ -258,13 +288,31 @@ move_horizon(Schedule *schedule, const ScheduleEntry *offered, bool counts)
 	return true;
 }
 
+/* It need not wait for the end of the feed, or that has come. */
+static void
+stop_waiting(Schedule *schedule, uint32 entry)
+{
+	Entry	   *e = entry_at(schedule, entry);
+
+	if (!e->waits)
+		return;
+	e->waits = false;
+	if (e->due && e->unchecked && !must_check(schedule, e))
+		set_checked(schedule, entry);
+	else
+		order_settle(schedule, entry);
+}
+
 ScheduleOffered
 schedule_offer(Schedule *schedule, const ScheduleEntry *offered,
 			   ScheduleSource source, TimestampTz now)
 {
 	uint32		entry;
 	bool		later = offered->scheduled > now;
+	bool		waits = source == SCHEDULE_BITE && schedule->unread;
 
+	if (source == SCHEDULE_BITE)
+		source = SCHEDULE_FEED;
 	window_advance(schedule, now);
 	entry = store_find(schedule, offered->number);
 	if (source == SCHEDULE_REFILL &&
@@ -272,6 +320,8 @@ schedule_offer(Schedule *schedule, const ScheduleEntry *offered,
 		return SCHEDULE_FULL;
 	if (entry != NONE)
 	{
+		if (source == SCHEDULE_LOOKUP)
+			stop_waiting(schedule, entry);
 		if (source != SCHEDULE_FEED || entry_at(schedule, entry)->in_flight)
 			return SCHEDULE_KNOWN;
 		return refresh(schedule, entry, offered, now);
@@ -279,6 +329,7 @@ schedule_offer(Schedule *schedule, const ScheduleEntry *offered,
 	if (later && offered->scheduled > schedule->later_limit)
 		return SCHEDULE_LATER;
 	entry = store_add(schedule, offered);
+	entry_at(schedule, entry)->waits = waits;
 	set_fields(schedule, entry, offered, now);
 	if (!later)
 		return become_due(schedule, entry, source);
@@ -294,7 +345,7 @@ bool
 schedule_wants_refill(Schedule *schedule, TimestampTz now)
 {
 	window_advance(schedule, now);
-	return schedule->overflowing &&
+	return schedule->overflowing && !schedule->unread &&
 		schedule->sendable < (schedule->window + 1) / 2 &&
 		schedule->by_number.count + schedule->window / 2 <= schedule->cap;
 }
@@ -318,11 +369,9 @@ schedule_refill_complete(Schedule *schedule)
 	schedule->overflowing = false;
 	store_free(schedule, schedule->filter, schedule->filter_bits / 8 + 1);
 	schedule->filter = NULL;
-	while ((entry = heap_top(schedule, HEAP_UNCHECKED)) != NONE)
-	{
-		entry_at(schedule, entry)->unchecked = false;
-		order_settle(schedule, entry);
-	}
+	while (!schedule->unread &&
+		   (entry = heap_top(schedule, HEAP_UNCHECKED)) != NONE)
+		set_checked(schedule, entry);
 	return true;
 }
 
@@ -339,10 +388,9 @@ schedule_next_lookup(Schedule *schedule, TimestampTz now, int64 *number)
 		if (must_check(schedule, e))
 		{
 			*number = e->number;
-			return true;
+			return !schedule->unread || e->effective != URGENCY_REGULAR;
 		}
-		e->unchecked = false;
-		order_settle(schedule, entry);
+		set_checked(schedule, entry);
 	}
 	return false;
 }
@@ -354,7 +402,42 @@ schedule_lookup_done(Schedule *schedule, int64 number)
 
 	if (entry == NONE)
 		return false;
-	entry_at(schedule, entry)->unchecked = false;
-	order_settle(schedule, entry);
+	set_checked(schedule, entry);
 	return true;
+}
+
+/* ------------------------------------------------------------------------
+ * Feeds that are read in parts
+ * ------------------------------------------------------------------------
+ */
+void
+schedule_feed_begin(Schedule *schedule)
+{
+	uint32		slot;
+
+	schedule->unread = true;
+	for (slot = 0; slot < schedule->by_number.nslots; slot++)
+	{
+		uint32		entry = schedule->by_number.slots[slot];
+
+		if (entry != NONE)
+			entry_at(schedule, entry)->sure = false;
+	}
+}
+
+void
+schedule_feed_end(Schedule *schedule)
+{
+	uint32		slot;
+
+	if (!schedule->unread)
+		return;
+	schedule->unread = false;
+	for (slot = 0; slot < schedule->by_number.nslots; slot++)
+	{
+		uint32		entry = schedule->by_number.slots[slot];
+
+		if (entry != NONE)
+			stop_waiting(schedule, entry);
+	}
 }

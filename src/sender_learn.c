@@ -8,6 +8,12 @@
  * request by look-up; schedule.h says when.  What an earlier incarnation left
  * unfinished comes before all of it.
  *
+ * A large transaction is fed in bites, one a unit of work.  Until the last of
+ * them the schedule lets go only what it knew before, and of other news what
+ * is urgent and was looked up in the table.  A bite comes before the feed of
+ * the same unit, so that what has changed its transaction meanwhile is not
+ * missed.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -59,6 +65,21 @@ offer(const ScheduleEntry *entry, void *arg)
 		case SCHEDULE_DEFERRED:
 			break;
 	}
+}
+
+/* The queue has said what is new: the schedule must know if not all is. */
+static void
+work_feed(Sender *sender, Offering *offering)
+{
+	sender->feed = false;
+	offering->source = SCHEDULE_BITE;
+	if (queue_is_unread(sender->queue))
+		queue_bite(sender->queue, offer, offering);
+	offering->source = SCHEDULE_FEED;
+	if (!queue_feed(sender->queue, offer, offering))
+		schedule_feed_begin(sender->schedule);
+	else if (!queue_is_unread(sender->queue))
+		schedule_feed_end(sender->schedule);
 }
 
 static void
@@ -172,11 +193,8 @@ work_learn(Sender *sender, Work *work, TimestampTz now)
 		work_prepared(sender, now);
 	if (sender->withdrawn)
 		work_withdrawn(sender, work);
-	if (sender->feed)
-	{
-		sender->feed = false;
-		queue_feed(sender->queue, offer, &offering);
-	}
+	if (sender->feed || queue_is_unread(sender->queue))
+		work_feed(sender, &offering);
 	if (sender_wants_later(sender, now))
 		work_later(sender, &offering);
 	if (schedule_wants_refill(sender->schedule, now))

@@ -119,7 +119,8 @@ wants_more(Sender *sender, TimestampTz now)
 	if (sender->stopping || now < sender->take_pause)
 		return false;
 	(void) schedule_next_time(sender->schedule, now);	/* lets time pass */
-	return sender->feed || sender->withdrawn ||
+	return sender->feed || queue_is_unread(sender->queue) ||
+		sender->withdrawn ||
 		sender_wants_numbers(sender) ||
 		(sender->prepared && now >= sender->next_prepared_look) ||
 		wants_take(sender, now) || sender_wants_later(sender, now) ||

@@ -80,13 +80,13 @@ lift(Model *model)
 		{
 			Row		   *behind = &model->rows[i];
 
-			if (behind->held || behind->effective == 2)
+			if (behind->held || !behind->lifts || behind->effective == 2)
 				continue;
 			for (j = 0; j < model->count; j++)
 			{
 				Row		   *front = &model->rows[j];
 
-				if (front->in_flight ||
+				if (front->in_flight || !front->lifts ||
 					front->effective <= behind->effective ||
 					!in_front(front, behind))
 					continue;
@@ -108,8 +108,11 @@ model_advance(Model *model, TimestampTz now)
 
 		if (row->closed || !row->seen)
 			continue;
-		if (row->scheduled <= now)
+		if (row->scheduled <= now && !row->due)
+		{
 			row->due = true;
+			row->turn = model->turn;
+		}
 		if (row->due && !row->held && !row->in_flight &&
 			row->not_before <= now)
 			row->not_before = 0;
@@ -156,6 +159,44 @@ model_find_stuck(Model *model)
 			}
 		}
 	} while (changed);
+}
+
+/* Is there a row behind in some queue, which may speak for this one? */
+static bool
+has_follower(const Model *model, const Row *row)
+{
+	int			i;
+
+	for (i = 0; i < model->count; i++)
+	{
+		if (in_front(row, &model->rows[i]))
+			return true;
+	}
+	return false;
+}
+
+bool
+model_overtakes_unread(const Model *model, const Row *row, TimestampTz now)
+{
+	bool		may_wait = row->effective == 2 && !row->excused &&
+		!has_follower(model, row);
+	int			i;
+
+	if (row->been_out)
+		return false;
+	for (i = 0; i < model->count; i++)
+	{
+		const Row  *other = &model->rows[i];
+
+		if (other->closed || other->seen || other->step == 0 ||
+			other->step > row->step || other->scheduled > now)
+			continue;
+		if ((other->keys & row->keys) != 0 && other->number < row->number)
+			return true;
+		if (may_wait && other->urgency < 2)
+			return true;
+	}
+	return false;
 }
 
 bool

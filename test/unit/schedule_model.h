@@ -31,6 +31,18 @@ typedef struct Row
 	bool		due;
 	bool		seen;			/* has been offered at least once */
 	bool		closed;
+	int			step;			/* of the feed that was the first to see it; 0
+								 * = none has */
+	bool		unread;			/* that feed is read in parts, and has not come
+								 * to it */
+	int			turn;			/* of the owner, in which it came into the
+								 * queues, or was released */
+	bool		waits;			/* it came in such a part, and was not looked
+								 * up since */
+	bool		lifts;			/* takes part in lifting: it is in memory, or
+								 * no feed is read in parts */
+	bool		excused;		/* may be ready though it came while a feed was
+								 * read in parts */
 	bool		stuck;			/* held, waiting, or behind one that is; as of
 								 * the last model_find_stuck */
 } Row;
@@ -39,6 +51,7 @@ typedef struct Model
 {
 	Row			rows[MODEL_ROWS];	/* by number, closed ones dropped */
 	int			count;
+	int			turn;			/* of the owner; grows when it ends */
 } Model;
 
 /* A row of that number, which must not exist yet. */
@@ -54,6 +67,10 @@ extern bool model_is_ready(const Model *model, const Row *row);
 
 /* Sets stuck in all rows. */
 extern void model_find_stuck(Model *model);
+
+/* Has a feed seen a due row that is unread and must go before that one? */
+extern bool model_overtakes_unread(const Model *model, const Row *row,
+								   TimestampTz now);
 
 /* Does x go before y when both are ready? */
 extern bool model_before(const Row *x, const Row *y);

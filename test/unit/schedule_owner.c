@@ -111,6 +111,15 @@ owner_offer(Stream *stream, Row *row, ScheduleSource source)
 	stream->deferred += result == SCHEDULE_DEFERRED;
 	if (result != SCHEDULE_FULL)
 		row->seen = true;
+	if (row->step == 0)
+		row->step = stream->step;
+	if (result == SCHEDULE_ADDED)
+	{
+		row->turn = stream->model.turn;
+		row->waits = source == SCHEDULE_BITE;
+	}
+	else if (source == SCHEDULE_LOOKUP)
+		row->waits = false;
 	if (stream->window == 0 &&
 		result != (known ? SCHEDULE_KNOWN : SCHEDULE_ADDED))
 		stream_fail(stream, "offer answered wrongly", row->number);
@@ -121,17 +130,114 @@ owner_offer(Stream *stream, Row *row, ScheduleSource source)
 	return result;
 }
 
+static bool
+is_news(const Row *row)
+{
+	return !row->seen && !row->closed && !row->unread;
+}
+
 /* Offers what has not been offered yet, in order of number. */
 void
 owner_feed(Stream *stream)
 {
 	int			i;
 
+	stream->step++;
 	for (i = 0; i < stream->model.count; i++)
 	{
-		if (!stream->model.rows[i].seen && !stream->model.rows[i].closed)
+		if (is_news(&stream->model.rows[i]))
 			owner_offer(stream, &stream->model.rows[i], SCHEDULE_FEED);
 	}
+}
+
+/* Leaves what has not been offered yet to be read in parts. */
+static void
+begin_parts(Stream *stream)
+{
+	int			i;
+
+	stream->step++;
+	for (i = 0; i < stream->model.count; i++)
+	{
+		Row		   *row = &stream->model.rows[i];
+
+		if (!is_news(row))
+			continue;
+		row->unread = true;
+		if (row->step == 0)
+			row->step = stream->step;
+	}
+	if (stream->feeding_since == 0)
+		stream->feeding_since = stream->model.turn;
+	schedule_feed_begin(stream->schedule);
+}
+
+/* Of what is unread, the next: by the feed that saw it, and number. */
+static Row *
+next_unread(Stream *stream)
+{
+	Row		   *next = NULL;
+	int			i;
+
+	for (i = 0; i < stream->model.count; i++)
+	{
+		Row		   *row = &stream->model.rows[i];
+
+		if (row->unread && !row->closed &&
+			(next == NULL || row->step < next->step))
+			next = row;
+	}
+	return next;
+}
+
+/* A row whose time has come in the meantime may have been looked up. */
+static void
+bite(Stream *stream)
+{
+	int			count = 1 + stream_random(stream, 3);
+	Row		   *row;
+
+	while (count-- > 0 && (row = next_unread(stream)) != NULL)
+	{
+		row->unread = false;
+		if (!row->in_flight)
+		{
+			row->effective = row->urgency;
+			row->due = false;
+		}
+		owner_offer(stream, row, SCHEDULE_BITE);
+		stream->bites++;
+	}
+}
+
+/* One feed, whole or in parts. */
+static void
+feed(Stream *stream)
+{
+	int			news = 0;
+	int			i;
+
+	bite(stream);
+	for (i = 0; i < stream->model.count; i++)
+		news += is_news(&stream->model.rows[i]);
+	if (stream->parts && news > 1 + stream_random(stream, 4))
+		begin_parts(stream);
+	else
+		owner_feed(stream);
+	if (stream->feeding_since == 0 || next_unread(stream) != NULL)
+		return;
+	stream->feeding_since = 0;
+	schedule_feed_end(stream->schedule);
+}
+
+/* May the schedule make it wait for the end of a feed in parts? */
+bool
+owner_may_wait(const Stream *stream, const Row *row)
+{
+	return stream->feeding_since != 0 && !row->been_out &&
+		row->turn >= stream->feeding_since &&
+		((stream->window == 0 ? row->effective : row->urgency) == 2 ||
+		 row->waits);
 }
 
 /* Moves the later limit, and offers what is now within it. */
@@ -264,6 +370,7 @@ check_counts(Stream *stream, bool refilled)
 	uint32		held = 0;
 	uint32		known = 0;
 	uint32		later = 0;
+	uint32		may_wait = 0;
 	int			i;
 
 	for (i = 0; i < stream->model.count; i++)
@@ -274,6 +381,7 @@ check_counts(Stream *stream, bool refilled)
 		if (row->closed || !schedule_knows(stream->schedule, row->number))
 			continue;
 		known++;
+		may_wait += owner_may_wait(stream, row);
 		held += row->held;
 		later += !row->due;
 	}
@@ -286,13 +394,14 @@ check_counts(Stream *stream, bool refilled)
 		return stream_fail(stream, "wrong count in memory", known);
 	if (counts.later != later)
 		return stream_fail(stream, "wrong count of later", later);
-	if (counts.unchecked != 0)
+	if (counts.unchecked > may_wait)
 		return stream_fail(stream, "look-up left over", counts.unchecked);
-	if (counts.sendable > sendable)
+	if (counts.sendable > sendable + may_wait)
 		return stream_fail(stream, "too much seems sendable", sendable);
 	if (counts.sendable < sendable && stream->few_rows)
 		return stream_fail(stream, "too little seems sendable", sendable);
-	if (refilled && stream->window != 0 && counts.overflowing &&
+	if (refilled && stream->feeding_since == 0 && stream->window != 0 &&
+		counts.overflowing &&
 		sendable < (stream->window + 1) / 2 &&
 		known + stream->window / 2 <= stream->window * SCHEDULE_CAP_FACTOR)
 		return stream_fail(stream, "window ran dry", sendable);
@@ -308,8 +417,8 @@ owner_turn(Stream *stream)
 	int			guard;
 
 	read_later(stream);
-	if (stream_random(stream, 4) > 0)
-		owner_feed(stream);
+	if (stream->feeding_since != 0 || stream_random(stream, 4) > 0)
+		feed(stream);
 	for (guard = 0; !refilled && guard < 1000; guard++)
 	{
 		refilled = !schedule_wants_refill(stream->schedule, stream->now);
@@ -327,8 +436,16 @@ owner_turn(Stream *stream)
 			return stream_fail(stream, "look-ups without end", number);
 		look_up(stream, number);
 	}
+	for (guard = 0; guard < stream->model.count; guard++)
+	{
+		Row		   *row = &stream->model.rows[guard];
+
+		row->lifts = stream->feeding_since == 0 ||
+			schedule_knows(stream->schedule, row->number);
+	}
 	model_advance(&stream->model, stream->now);
 	refilled = refilled &&
 		!schedule_wants_refill(stream->schedule, stream->now);
+	stream->model.turn++;
 	return check_counts(stream, refilled) && stream->failure[0] == '\0';
 }

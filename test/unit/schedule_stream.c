@@ -37,7 +37,7 @@ pick(Stream *stream, bool in_flight)
 	return NULL;
 }
 
-/* What the model says would be taken, in order. */
+/* What the model says would be taken, in order, and what might. */
 static int
 expected_take(Stream *stream, Row **expected)
 {
@@ -53,7 +53,7 @@ expected_take(Stream *stream, Row **expected)
 			continue;
 		if (!schedule_knows(stream->schedule, row->number))
 		{
-			if (row->effective < 2)
+			if (row->effective < 2 && stream->feeding_since == 0)
 				stream_fail(stream, "urgent one is not in memory",
 							row->number);
 			continue;
@@ -73,6 +73,8 @@ take(Stream *stream, int max)
 	int			ready = expected_take(stream, expected);
 	int			count = schedule_take(stream->schedule, stream->now, numbers,
 									  max);
+	bool		exact = stream->feeding_since == 0 || stream->window == 0;
+	int			at = 0;
 	int			i;
 
 	for (i = 0; i < count; i++)
@@ -81,13 +83,25 @@ take(Stream *stream, int max)
 
 		if (row == NULL || !model_is_ready(&stream->model, row))
 			return stream_fail(stream, "taken and not ready", numbers[i]);
-		if (i >= ready || expected[i] != row)
+		if (model_overtakes_unread(&stream->model, row, stream->now))
+			return stream_fail(stream, "overtakes an unread one", numbers[i]);
+		if (!exact)
+			continue;			/* what waits may lift what it must not yet */
+		while (at < ready && expected[at] != row &&
+			   owner_may_wait(stream, expected[at]))
+			at++;
+		if (at >= ready || expected[at++] != row)
 			return stream_fail(stream, "taken out of order", numbers[i]);
-		row->in_flight = true;
 	}
-	if (count != Min(max, ready))
-		return stream_fail(stream, "too few taken", count);
+	for (i = 0; i < count; i++)
+		model_find(&stream->model, numbers[i])->in_flight = true;
+	for (at = 0; count < max && at < ready; at++)
+	{
+		if (!expected[at]->in_flight && !owner_may_wait(stream, expected[at]))
+			return stream_fail(stream, "not taken", expected[at]->number);
+	}
 	stream->taken += count;
+	stream->meanwhile += stream->feeding_since != 0 ? count : 0;
 	return true;
 }
 
@@ -102,6 +116,7 @@ settle(Stream *stream)
 	if (row == NULL)
 		return true;
 	row->effective = row->urgency;
+	row->excused = true;
 	if (how < 5)
 	{
 		row->closed = true;
@@ -140,6 +155,7 @@ hold_or_release(Stream *stream)
 	}
 	row->held = false;
 	row->not_before = 0;
+	row->turn = stream->model.turn;
 	if (schedule_release(stream->schedule, row->number) != known)
 		return stream_fail(stream, "release failed", row->number);
 	if (!known)
@@ -161,6 +177,7 @@ release_all(Stream *stream)
 			continue;
 		row->held = false;
 		row->not_before = 0;
+		row->turn = stream->model.turn;
 		if (!schedule_release(stream->schedule, row->number) && row->seen)
 			owner_offer(stream, row, SCHEDULE_FEED);
 	}
@@ -189,8 +206,12 @@ change(Stream *stream)
 {
 	Row		   *row = pick(stream, stream_random(stream, 4) == 0);
 
-	if (row == NULL || !row->seen)
+	if (row == NULL)
 		return;
+	row->unread = false;		/* it is news of another transaction now */
+	if (!row->seen)
+		return;
+	row->excused = true;
 	if (row->in_flight)
 	{
 		owner_offer(stream, row, SCHEDULE_FEED);
@@ -256,7 +277,7 @@ stream_step(Stream *stream)
 	if (!right || !owner_turn(stream))
 		return false;
 	next = schedule_next_time(stream->schedule, stream->now);
-	if (stream->window == 0 && next != model_next_time(&stream->model))
+	if (stream->window == 0 && stream->feeding_since == 0 && next != model_next_time(&stream->model))
 		return stream_fail(stream, "wrong next time", next);
 	return true;
 }
@@ -295,7 +316,8 @@ stream_drain(Stream *stream)
 }
 
 void
-stream_start(Stream *stream, uint64 seed, bool windowed, bool long_one)
+stream_start(Stream *stream, uint64 seed, bool windowed, bool long_one,
+			 bool parts)
 {
 	static const int spaces[] = {1, 3, 8, 20, MODEL_KEYS};
 	uint32		filter_keys;
@@ -312,6 +334,8 @@ stream_start(Stream *stream, uint64 seed, bool windowed, bool long_one)
 	stream->plain_keys = stream_random(stream, 2) == 0;
 	stream->max_rows = long_one ? 120 : 5 + stream_random(stream, 35);
 	stream->few_rows = stream->max_rows <= 15;
+	stream->parts = parts;
+	stream->model.turn = 1;
 	if (windowed)
 		stream->window = 1 + stream_random(stream, 8);
 	filter_keys = stream_random(stream, 2) == 0 ? 1 : 100;

@@ -28,13 +28,19 @@ typedef struct Stream
 	int			ngaps;
 	int			taken;			/* how many were sent */
 	int			deferred;		/* how often the schedule deferred one */
+	int			step;			/* of the last feed */
+	bool		parts;			/* feeds may be read in parts */
+	int			feeding_since;	/* turn in which one such began; 0 = none is
+								 * being read */
+	int			bites;
+	int			meanwhile;		/* how many were sent between bites */
 	int			lookups;
 	int			refills;
 	char		failure[200];	/* what was found wrong; "" = nothing */
 } Stream;
 
 extern void stream_start(Stream *stream, uint64 seed, bool windowed,
-						 bool long_one);
+						 bool long_one, bool parts);
 
 /* One event and the turn of the owner after it; false when wrong. */
 extern bool stream_step(Stream *stream);
@@ -50,6 +56,7 @@ extern Row *stream_new_row(Stream *stream);
 extern ScheduleOffered owner_offer(Stream *stream, Row *row,
 								   ScheduleSource source);
 extern void owner_feed(Stream *stream);
+extern bool owner_may_wait(const Stream *stream, const Row *row);
 extern bool owner_turn(Stream *stream);
 
 #endif							/* SCHEDULE_STREAM_H */

@@ -44,46 +44,58 @@ static int	sum_taken;
 static int	sum_deferred;
 static int	sum_lookups;
 static int	sum_refills;
+static int	sum_bites;
+static int	sum_meanwhile;
 
 static bool
-run_stream(uint64 seed, bool windowed, bool long_one)
+run_stream(uint64 seed, bool windowed, bool long_one, bool parts)
 {
 	int			steps = long_one ? LONG_STEPS : SHORT_STEPS;
 	int			step;
 	bool		right = true;
 
-	stream_start(&stream, seed, windowed, long_one);
+	stream_start(&stream, seed, windowed, long_one, parts);
 	for (step = 0; right && step < steps; step++)
 		right = stream_step(&stream);
 	right = right && stream_drain(&stream);
 	if (!right)
-		printf("# seed %llu, %s, step %d: %s\n", (unsigned long long) seed,
-			   windowed ? "small window" : "no window", step, stream.failure);
+		printf("# seed %llu, %s, %s, step %d: %s\n",
+			   (unsigned long long) seed,
+			   windowed ? "small window" : "no window",
+			   parts ? "feeds in parts" : "whole feeds", step,
+			   stream.failure);
 	sum_taken += stream.taken;
 	sum_deferred += stream.deferred;
 	sum_lookups += stream.lookups;
 	sum_refills += stream.refills;
+	sum_bites += stream.bites;
+	sum_meanwhile += stream.meanwhile;
 	stream_end(&stream);
 	return right;
 }
 
 static void
-run_streams(bool windowed, bool long_one, const char *name)
+run_streams(bool windowed, bool long_one, bool parts, const char *name)
 {
 	int			count = long_one ? LONG_STREAMS : SHORT_STREAMS;
 	bool		right = true;
 	int			seed;
 
 	sum_taken = sum_deferred = sum_lookups = sum_refills = 0;
+	sum_bites = sum_meanwhile = 0;
 	for (seed = 0; right && seed < count; seed++)
-		right = run_stream(seed, windowed, long_one);
+		right = run_stream(seed, windowed, long_one, parts);
 	ok(right, name);
 	printf("# sent %d, deferred %d, refills %d, look-ups %d\n",
 		   sum_taken, sum_deferred, sum_refills, sum_lookups);
+	if (parts)
+		printf("# in parts %d, sent between them %d\n", sum_bites,
+			   sum_meanwhile);
 	/* a stream that never gets there proves nothing */
 	ok(sum_taken > count * 10 && (!windowed || (sum_deferred > count &&
 												sum_refills > count &&
-												sum_lookups > count / 10)),
+												sum_lookups > count / 10)) &&
+	   (!parts || (sum_bites > count && sum_meanwhile > count)),
 	   "  and it sent, deferred, refilled and looked up enough");
 }
 
@@ -92,8 +104,8 @@ run_streams(bool windowed, bool long_one, const char *name)
  * ------------------------------------------------------------------------
  */
 static ScheduleOffered
-offer_one(Schedule *schedule, int64 number, uint64 key, bool express,
-		  TimestampTz scheduled, TimestampTz now)
+offer_from(Schedule *schedule, ScheduleSource source, int64 number,
+		   uint64 key, bool express, TimestampTz scheduled, TimestampTz now)
 {
 	ScheduleEntry entry = {0};
 
@@ -102,7 +114,15 @@ offer_one(Schedule *schedule, int64 number, uint64 key, bool express,
 	entry.scheduled = scheduled;
 	entry.nkeys = 1;
 	entry.keys = &key;
-	return schedule_offer(schedule, &entry, SCHEDULE_FEED, now);
+	return schedule_offer(schedule, &entry, source, now);
+}
+
+static ScheduleOffered
+offer_one(Schedule *schedule, int64 number, uint64 key, bool express,
+		  TimestampTz scheduled, TimestampTz now)
+{
+	return offer_from(schedule, SCHEDULE_FEED, number, key, express,
+					  scheduled, now);
 }
 
 static Size
@@ -396,6 +416,77 @@ test_later_overflow(void)
 	schedule_free(schedule);
 }
 
+/*
+ * While a feed is read in parts: what was there before goes on, what is urgent
+ * needs a look-up, which serves those before it that came since the begin and
+ * no others, and what is not urgent waits for the end.
+ */
+static void
+test_parts(void)
+{
+	Schedule   *schedule = schedule_create(100, 1000);
+	int64		numbers[4];
+	int64		number = 0;
+
+	offer_one(schedule, 100, 7, false, 1, 1);
+	offer_one(schedule, 101, 8, false, 1, 1);
+	schedule_feed_begin(schedule);
+	offer_one(schedule, 90, 7, true, 1, 1);
+	offer_one(schedule, 102, 9, false, 1, 1);
+	ok(schedule_next_lookup(schedule, 1, &number) && number == 90,
+	   "what was there before the feed began covers nobody");
+	ok(schedule_take(schedule, 1, numbers, 4) == 1 && numbers[0] == 101,
+	   "and goes on if it is not behind the others");
+	schedule_lookup_done(schedule, 90);
+	offer_one(schedule, 80, 7, false, 1, 1);
+	ok(!schedule_next_lookup(schedule, 1, &number) &&
+	   schedule_take(schedule, 1, numbers, 4) == 1 && numbers[0] == 80,
+	   "what was looked up covers those before it");
+	schedule_feed_begin(schedule);
+	offer_one(schedule, 85, 7, true, 1, 1);
+	ok(schedule_next_lookup(schedule, 1, &number) && number == 85,
+	   "but not when more is unread since");
+	ok(schedule_take(schedule, 1, numbers, 4) == 0,
+	   "nothing goes that may not");
+	offer_from(schedule, SCHEDULE_BITE, 200, 20, true, 1, 1);
+	schedule_lookup_done(schedule, 85);
+	ok(!schedule_next_lookup(schedule, 1, &number),
+	   "what belongs to the feed waits, however urgent");
+	offer_one(schedule, 201, 20, true, 1, 1);
+	ok(schedule_next_lookup(schedule, 1, &number) && number == 201,
+	   "unless another one");
+	offer_from(schedule, SCHEDULE_LOOKUP, 200, 20, true, 1, 1);
+	schedule_lookup_done(schedule, 201);
+	ok(!schedule_next_lookup(schedule, 1, &number) &&
+	   schedule_take(schedule, 1, numbers, 4) == 1 && numbers[0] == 200,
+	   "finds it before itself");
+	offer_from(schedule, SCHEDULE_BITE, 210, 21, true, 1, 1);
+	schedule_feed_end(schedule);
+	schedule_finish(schedule, 80);
+	ok(!schedule_next_lookup(schedule, 1, &number) &&
+	   schedule_take(schedule, 1, numbers, 4) == 3 && numbers[0] == 85 &&
+	   numbers[1] == 210 && numbers[2] == 102, "what waits goes in the end");
+	schedule_free(schedule);
+}
+
+/* 100,000 that come late, below the horizon, do not fill the memory. */
+static void
+test_late_mass(void)
+{
+	Schedule   *schedule = schedule_create(1000, 1000);
+	ScheduleCounts counts;
+	int64		i;
+
+	for (i = 1000000; i < 1002000; i++)
+		offer_one(schedule, i, i, false, 1, 1);
+	for (i = 1; i < 100000; i++)
+		offer_one(schedule, i, i, false, 1, 1);
+	schedule_counts(schedule, &counts);
+	ok(counts.in_memory == 2000 && schedule_refill_begin(schedule) == 1000,
+	   "the horizon gives way to many that come late");
+	schedule_free(schedule);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -403,18 +494,21 @@ main(int argc, char **argv)
 	if (argc > 1)
 	{
 		uint64		seed = strtoull(argv[1], NULL, 10);
+		int			form;
 
-		ok(run_stream(seed, false, false), "short, no window");
-		ok(run_stream(seed, true, false), "short, small window");
-		ok(run_stream(seed, false, true), "long, no window");
-		ok(run_stream(seed, true, true), "long, small window");
+		for (form = 0; form < 8; form++)
+			ok(run_stream(seed, form & 1, form & 2, form & 4), "the stream");
 	}
 	else
 	{
-		run_streams(false, false, "short streams, no window");
-		run_streams(true, false, "short streams, small window");
-		run_streams(false, true, "long streams, no window");
-		run_streams(true, true, "long streams, small window");
+		run_streams(false, false, false, "short streams, no window");
+		run_streams(true, false, false, "short streams, small window");
+		run_streams(false, true, false, "long streams, no window");
+		run_streams(true, true, false, "long streams, small window");
+		run_streams(false, false, true, "short streams, in parts");
+		run_streams(true, false, true, "..., small window");
+		run_streams(false, true, true, "long streams, in parts");
+		run_streams(true, true, true, "..., small window");
 		test_size();
 		test_churn();
 		test_window_churn();
@@ -424,6 +518,8 @@ main(int argc, char **argv)
 		test_return();
 		test_unchecked();
 		test_later_overflow();
+		test_parts();
+		test_late_mass();
 	}
 	ok(pg_shim_blocks() == 0, "nothing is left in memory");
 	printf("1..%d\n", tests);
