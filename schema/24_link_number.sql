@@ -19,10 +19,10 @@ SELECT pg_catalog.pg_extension_config_dump('provreq.link_number', '');
  * number: its row and that of the dump are one.
  */
 CREATE FUNCTION provreq.join_link_numbers() RETURNS trigger
-	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM pg_catalog.pg_advisory_xact_lock(TG_RELID::bigint);
+	PERFORM provreq.take_lock(TG_RELID);
 	UPDATE provreq.link_number l
 	SET next_number = GREATEST(l.next_number, NEW.next_number)
 	WHERE l.provider = NEW.provider AND l.link = NEW.link;

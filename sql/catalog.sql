@@ -16,9 +16,11 @@ CREATE TEMP VIEW relation AS
 	SELECT c.* FROM pg_class AS c JOIN member AS m ON m.objid = c.oid
 	WHERE m.classid = 'pg_class'::regclass;
 
--- Said what it is: every object, and every column but those of partitions
+-- Said what it is: every object, and every column but those of partitions;
+-- the types of rows are no objects of their own, from 17 on members all the same
 SELECT pg_describe_object(classid, objid, 0) AS no_comment FROM member
-	WHERE obj_description(objid, classid::regclass::name) IS NULL ORDER BY 1;
+	WHERE obj_description(objid, classid::regclass::name) IS NULL
+		AND classid <> 'pg_type'::regclass ORDER BY 1;
 SELECT c.relname || '.' || a.attname AS no_comment
 	FROM relation AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 	WHERE a.attnum > 0 AND NOT a.attisdropped AND NOT c.relispartition

@@ -222,9 +222,16 @@ nagravision_check_options(const CasSettings *settings, CasOptionPlace place)
 static char *
 nagravision_clash(const CasSettings *mine, const CasSettings *other)
 {
-	const char **ids = framed_link_names(mine);
-	const char **others = framed_link_names(other);
+	const char **ids;
+	const char **others;
 
+	/* a wrapper without our validator may have any options */
+	if (cas_option(mine, "host") == NULL || cas_option(other, "host") == NULL ||
+		cas_option(mine, "source_id") == NULL ||
+		cas_option(other, "source_id") == NULL)
+		return NULL;
+	ids = framed_link_names(mine);
+	others = framed_link_names(other);
 	if (pg_strcasecmp(cas_option(mine, "host"),
 					  cas_option(other, "host")) != 0 ||
 		cas_option_int(mine, "port") != cas_option_int(other, "port"))

@@ -337,7 +337,7 @@ flight_answer_late(Flight *flight, int part, const CasSettings *settings,
 
 	settings->adapter->decode(settings, flight->row->cas.operation, reply,
 							  outcome);
-	if (flight_is_certain(outcome) &&
+	if (flight_is_certain(outcome) && !answered->done &&
 		!(answered->answered && flight_is_certain(&answered->outcome)))
 	{
 		answered->late = outcome;

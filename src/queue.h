@@ -126,8 +126,11 @@ extern bool queue_is_unread(const Queue *queue);
 extern int	queue_read_after(Queue *queue, int64 number, int limit,
 							 QueueVisitor visitor, void *arg);
 
-/* Rows with a lower number that share an ordering key with this one. */
-extern void queue_read_before(Queue *queue, int64 number,
+/*
+ * Rows with a lower number that share an ordering key with this one.  False:
+ * this one is not pending any more, and nobody knows.
+ */
+extern bool queue_read_before(Queue *queue, int64 number,
 							  QueueVisitor visitor, void *arg);
 
 /* Rows scheduled after "from" up to and including "to". */

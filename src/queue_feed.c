@@ -174,12 +174,29 @@ queue_read_after(Queue *queue, int64 number, int limit,
 	return n;
 }
 
-void
+/* Is it still pending? */
+static bool
+is_pending(int64 number)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			types[1] = {INT8OID};
+	Datum		values[1];
+
+	values[0] = Int64GetDatum(number);
+	saved_plan_get(&plan, "SELECT FROM provreq.request_pending"
+				   " WHERE number = $1", 1, types);
+	if (SPI_execute_plan(plan, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read provreq.request_pending");
+	return SPI_processed > 0;
+}
+
+bool
 queue_read_before(Queue *queue, int64 number, QueueVisitor visitor, void *arg)
 {
 	static SPIPlanPtr plan = NULL;
 	Oid			types[2] = {TEXTOID, INT8OID};
 	Datum		values[2];
+	bool		pending;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
@@ -192,9 +209,11 @@ queue_read_before(Queue *queue, int64 number, QueueVisitor visitor, void *arg)
 				   " FROM provreq.request_pending WHERE number = $2)"
 				   " ORDER BY number + 0",
 				   2, types);
-	visit_plan(plan, values, visitor, arg);
+	pending = visit_plan(plan, values, visitor, arg) > 0 ||
+		is_pending(number);
 	SPI_finish();
 	PopActiveSnapshot();
+	return pending;
 }
 
 void

@@ -74,6 +74,18 @@ widen(TransactionId xid, FullTransactionId next)
 	return FullTransactionIdFromEpochAndXid(epoch, xid);
 }
 
+/*
+ * Has a transaction that was running come to its end, for the active
+ * snapshot?  Of others no row can be seen, however many they have: they are
+ * not looked for, and are remembered as running once more.
+ */
+static bool
+has_ended(FullTransactionId xid)
+{
+	return !XidInMVCCSnapshot(XidFromFullTransactionId(xid),
+							  GetActiveSnapshot());
+}
+
 /* Remembers what a snapshot could not see. */
 static void
 remember_snapshot(Queue *queue, Snapshot snapshot, FullTransactionId next)
@@ -121,6 +133,8 @@ more_unread(Queue *queue, FullTransactionId xmax)
 	{
 		FullTransactionId next = queue->running[i];
 
+		if (!has_ended(queue->running[i]))
+			continue;
 		FullTransactionIdAdvance(&next);
 		stretches = add_stretch(stretches, queue->running[i], next);
 	}
@@ -205,13 +219,15 @@ read_news(Queue *queue, QueueVisitor visitor, void *arg)
 	Oid			types[4] = {TEXTOID, XID8OID, XID8ARRAYOID, INT4OID};
 	Datum		values[4];
 	Datum	   *running = palloc(sizeof(Datum) * (queue->nrunning + 1));
+	int			nended = 0;
 	bool		all;
 
 	for (int i = 0; i < queue->nrunning; i++)
-		running[i] = FullTransactionIdGetDatum(queue->running[i]);
+		if (has_ended(queue->running[i]))
+			running[nended++] = FullTransactionIdGetDatum(queue->running[i]);
 	values[0] = CStringGetTextDatum(queue->provider);
 	values[1] = FullTransactionIdGetDatum(queue->xmax);
-	values[2] = PointerGetDatum(construct_array(running, queue->nrunning,
+	values[2] = PointerGetDatum(construct_array(running, nended,
 												XID8OID, sizeof(int64),
 												FLOAT8PASSBYVAL,
 												TYPALIGN_DOUBLE));
@@ -257,6 +273,10 @@ queue_feed(Queue *queue, QueueVisitor visitor, void *arg)
 	}
 	SPI_finish();
 	remember_snapshot(queue, GetActiveSnapshot(), next);
+	if (unread == NIL)
+		list_free_deep(queue->unread);
+	else if (unread != queue->unread)
+		list_free(queue->unread);	/* the copy has what was in it */
 	queue->unread = unread;
 	PopActiveSnapshot();
 	return all;

@@ -258,7 +258,8 @@ close_requests(QueueOutcome **outcomes, int n)
 				   " o_sequence, o_attempt, COALESCE(o_request, request),"
 				   " o_response, o_data::jsonb, o_reference, o_error, o_error_text,"
 				   " o_provider_error, o_provider_error_text,"
-				   " COALESCE(o_parts::text[], parts_done), o_ended,"
+				   " NULLIF(COALESCE(o_parts::text[], parts_done), '{}'),"
+				   " o_ended,"
 				   " 'provreq_worker' FROM gone JOIN o ON o_number = number",
 				   7 + TEXT_COLUMNS, types);
 	run(plan, values, "closing requests");

@@ -110,14 +110,15 @@ work_later(Sender *sender, Offering *offering)
 }
 
 static void
-work_lookups(Sender *sender, Offering *offering)
+work_lookups(Sender *sender, Work *work, Offering *offering)
 {
 	int64		number;
 
 	offering->source = SCHEDULE_LOOKUP;
 	while (schedule_next_lookup(sender->schedule, offering->now, &number))
 	{
-		queue_read_before(sender->queue, number, offer, offering);
+		if (!queue_read_before(sender->queue, number, offer, offering))
+			work_pass_over(work, number, PASSED_GONE, 0);
 		schedule_lookup_done(sender->schedule, number);
 	}
 }
@@ -199,7 +200,7 @@ work_learn(Sender *sender, Work *work, TimestampTz now)
 		work_later(sender, &offering);
 	if (schedule_wants_refill(sender->schedule, now))
 		work_refill(sender, &offering);
-	work_lookups(sender, &offering);
+	work_lookups(sender, work, &offering);
 	sender->paused = queue_is_paused(sender->queue);
 }
 

@@ -337,19 +337,29 @@ my $is_waiting = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity"
   . " WHERE pid = $sender";
 my $caught = 0;
 
-$cas->fault('kind=delay delay=50ms match-card=' . ca_id(330));
+$cas->fault('kind=delay delay=100ms match-card=' . ca_id(330));
 foreach my $round (1 .. 50)
 {
 	my $before = $cas->status;
 	my $number;
 
 	last if $caught >= 3;
-	create_request($node, 'ADD_SUBSCRIPTIONS', 330);
+	$number = create_request($node, 'ADD_SUBSCRIPTIONS', 330);
 	wait_until('it is under way',
 		sub { ask($node, 'SELECT count(*) FROM provreq.attempt') });
 	kill 'STOP', $sender;
-	wait_until('it is answered',
-		sub { $cas->status->{answered} > $before->{answered} });
+	my $answered = eval {
+		local $Provreq::deadline = 5;
+		wait_until('it is answered',
+			sub { $cas->status->{answered} > $before->{answered} });
+	};
+	if (!$answered)
+	{
+		# stopped before the message had left
+		kill 'CONT', $sender;
+		wait_for_end($node, $number);
+		next;
+	}
 	ask($node, 'BEGIN; LOCK TABLE provreq.attempt IN SHARE MODE',
 		session => 'lock');
 	create_request($node, 'ADD_SUBSCRIPTIONS', 332);

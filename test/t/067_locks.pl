@@ -62,6 +62,8 @@ sub gets_through
 }
 
 gets_through('SELECT provreq.make_partitions()', 'partitions are made');
+gets_through(q(INSERT INTO provreq.link_number VALUES ('main_nagra', '1', 1)),
+	'a link begins to number');
 gets_through(q(SELECT provreq.resubmit_rejected('main_conax', 'yesterday')),
 	'rejected requests are resubmitted');
 gets_through(q(SELECT provreq.reset_subscription('number=S1', 'main_nds', NULL)),

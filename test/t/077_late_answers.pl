@@ -44,16 +44,35 @@ sub create
 		  . ") FROM generate_series($from, $to) AS i");
 }
 
+# Stops the sender until so many late answers have been given in all, so that
+# it finds them at once however slow the machine is.
+sub gather_late_answers
+{
+	my ($count) = @_;
+	my $sender = wait_for_sender($node, 'gateway');
+
+	kill 'STOP', $sender;
+	wait_until(
+		'late answers are given',
+		sub {
+			$count == grep { $_->{fault} =~ /late-answer/ && defined $_->{answered} }
+			  $cas->ledger;
+		});
+	kill 'CONT', $sender;
+	return;
+}
+
 # Thirty that time out together: less than half of the window, so that the
 # link stays.
 {
 	my $offset = -s $node->logfile;
 
-	$cas->fault('kind=late-answer delay=2s count=30');
+	$cas->fault('kind=late-answer delay=4s count=30');
 	create('CLEAR_PIN', 1, 30);
 	wait_for_message($node, qr/provider "gateway" is out of reach/, $offset);
 	wait_for($node, 'SELECT count(*) = 30 FROM provreq.request_pending WHERE attempt_log IS NOT NULL');
 	$offset = -s $node->logfile;
+	gather_late_answers(30);
 	wait_for_message($node, qr/provider "gateway" answers again/, $offset);
 	pass('late answers close the circuit breaker');
 	wait_until_idle($node);
@@ -76,13 +95,14 @@ sub create
 	$cas->fault(map {
 			my $wire = $cas->card_on_wire(100000000000 + 100 * $_);
 
-			("kind=late-answer delay=2s count=1 match-card=$wire",
+			("kind=late-answer delay=4s count=1 match-card=$wire",
 				"kind=no-answer match-card=$wire")
 	} 51 .. 60);
 	create($_, 51, 60) foreach 'ADD_ENHANCED_LIST_OF_PRODUCTS';
 	wait_for($node, 'SELECT count(*) = 10 FROM provreq.request_pending WHERE attempt_log IS NOT NULL');
 	is(ask($node, $parts), 0, 'no part is known to be carried out');
 	$offset = -s $node->logfile;
+	gather_late_answers(40);
 	wait_for($node, "SELECT ($parts) = 10");
 	pass('late answers to parts are remembered');
 	cmp_ok(statements($offset, qr/UPDATE provreq\.request_pending p SET parts_done/),

@@ -15,6 +15,7 @@ use warnings;
 
 use Carp;
 use Exporter 'import';
+use List::Util qw(min);
 use JSON::PP ();
 use Provreq ();
 use Test::More;
@@ -277,12 +278,24 @@ sub compare_order
 				push @problems, "$key got $request->{number} after $number"
 				  if $request->{number} < $number;
 				push @problems,
-				  "$key got $request->{number} while $number was under way"
+				  "$key got $request->{number} while $number was under way:"
+				  . " $before->{received} $before->{answered} $before->{fault},"
+				  . " $message->{received}"
 				  if defined $before->{answered}
-				  && $message->{received} < $before->{answered};
+				  && $message->{received} < min($before->{answered},
+					$before->{answered_earlier} // $before->{answered});
 			}
 
-			# The answer to a message that was sent again is not waited for.
+			# The answer to a message that was sent again is not waited for, nor
+			# that to a copy when one before it was answered late.
+			my @copies = grep {
+				$_->{request} == $request && part_of($_) eq part_of($message)
+			} @{ $last{$key} || [] };
+
+			$message->{answered_earlier} = min grep { defined } map {
+				($_->{outcome} eq 'spoiled' ? undef : $_->{answered},
+					$_->{answered_earlier})
+			} @copies;
 			@{ $last{$key} } = grep {
 				$_->{request} == $request && part_of($_) ne part_of($message)
 			} @{ $last{$key} || [] };
