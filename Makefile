@@ -116,6 +116,7 @@ OBJS = \
 	src/statement_cache.o \
 	src/statement_text.o \
 	src/stats.o \
+	src/subtransaction.o \
 	src/supervisor.o \
 	src/take_lock.o \
 	src/tcp_connect.o \

@@ -22,7 +22,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "api.h"
@@ -31,6 +30,7 @@
 #include "complaint.h"
 #include "provider.h"
 #include "statement_cache.h"
+#include "subtransaction.h"
 #include "values.h"
 
 PG_FUNCTION_INFO_V1(provreq_make_again);
@@ -340,6 +340,31 @@ concerns_request(int code)
 		code == ERRCODE_FEATURE_NOT_SUPPORTED;
 }
 
+/* Some that are tried one after the other. */
+typedef struct Trial
+{
+	Original   *originals;
+	int			n;
+	int			at;				/* the one that is tried */
+	MemoryContext scratch;		/* reset after each */
+} Trial;
+
+static void
+try_each(void *arg)
+{
+	Trial	   *trial = arg;
+
+	MemoryContextSwitchTo(trial->scratch);
+	for (; trial->at < trial->n; trial->at++)
+	{
+		Making		making = {0};
+
+		CHECK_FOR_INTERRUPTS();
+		prepare(&trial->originals[trial->at], 1, &making);
+		MemoryContextReset(trial->scratch);
+	}
+}
+
 /*
  * Tries one after the other in a subtransaction, up to the first that cannot
  * be made, and gives that its refusal.  Returns how many were tried.
@@ -347,41 +372,17 @@ concerns_request(int code)
 static int
 try_some(Original *originals, int n, MemoryContext scratch)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-	volatile int i = 0;
+	Trial		trial = {originals, n, 0, scratch};
+	ErrorData  *error = subtransaction_try(try_each, &trial,
+										   SUBTRANSACTION_UNDO);
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		MemoryContextSwitchTo(scratch);
-		for (; i < n; i++)
-		{
-			Making		making = {0};
-
-			CHECK_FOR_INTERRUPTS();
-			prepare(&originals[i], 1, &making);
-			MemoryContextReset(scratch);
-		}
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	MemoryContextReset(scratch);
 	if (error == NULL)
 		return n;
 	if (!concerns_request(error->sqlerrcode))
 		ReThrowError(error);
-	originals[i].refusal = error->message;
-	return i + 1;
+	originals[trial.at].refusal = error->message;
+	return trial.at + 1;
 }
 
 static void

@@ -22,6 +22,7 @@
 
 #include "caller.h"
 #include "runner_chunk.h"
+#include "subtransaction.h"
 
 static int64
 result(int number)
@@ -131,6 +132,22 @@ note_error(Chunk *chunk, int card, const ErrorData *error)
 		CStringGetTextDatum(error->message ? error->message : "");
 }
 
+/* Some of the cards of a chunk. */
+typedef struct Some
+{
+	Chunk	   *chunk;
+	int			from;
+	int			n;
+} Some;
+
+static void
+do_create(void *arg)
+{
+	Some	   *some = arg;
+
+	create(some->chunk, some->from, some->n);
+}
+
 /*
  * Tries some of the cards in a subtransaction.  Returns NULL, or the error
  * that it ended with, nothing of it being left.
@@ -138,29 +155,13 @@ note_error(Chunk *chunk, int card, const ErrorData *error)
 static ErrorData *
 try_create(Chunk *chunk, int from, int n)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	Some		some = {chunk, from, n};
 	Chunk		before = *chunk;
-	ErrorData  *volatile error = NULL;
+	ErrorData  *error = subtransaction_try(do_create, &some,
+										   SUBTRANSACTION_KEEP);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		create(chunk, from, n);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
+	if (error != NULL)
 		*chunk = before;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	return error;
 }
 

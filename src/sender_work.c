@@ -247,6 +247,13 @@ work_failed(Sender *sender, Work *work, const ErrorData *error)
 	bool		passing = is_passing(error);
 
 	sender->feed = sender->withdrawn = true;
+
+	/*
+	 * A feed does not see rows that its own transaction closed for a late
+	 * answer, and what others have changed of them would be missed.
+	 */
+	if (sender->late != NIL)
+		sender->queue->primed = false;
 	sender_drop_late(sender);
 	if (work->ntaken > 0 || (!work->settling && !locked && !passing))
 		untake(sender, work, !locked && !passing, now);

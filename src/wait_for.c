@@ -25,11 +25,11 @@
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "storage/ipc.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
 #include "queue.h"
+#include "subtransaction.h"
 #include "waiters.h"
 
 PG_FUNCTION_INFO_V1(provreq_wait_for);
@@ -108,6 +108,21 @@ read_request(int64 number)
 	return sight;
 }
 
+/* What is looked for, and what was found. */
+typedef struct Look
+{
+	int64		number;
+	Sight		sight;
+} Look;
+
+static void
+do_look(void *arg)
+{
+	Look	   *it = arg;
+
+	it->sight = read_request(it->number);
+}
+
 /*
  * The same without keeping the table's locks while we sleep: DDL that waits
  * for us would keep the sender from ever finishing the request.  They go with
@@ -116,30 +131,12 @@ read_request(int64 number)
 static Sight
 read_and_unlock(int64 number)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-	volatile Sight sight = {0};
+	Look		it = {.number = number};
+	ErrorData  *error = subtransaction_try(do_look, &it, SUBTRANSACTION_UNDO);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		sight = read_request(number);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	if (error != NULL)
 		ReThrowError(error);
-	return sight;
+	return it.sight;
 }
 
 /* The request as it is now; raises an error if it cannot be waited for. */

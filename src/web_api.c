@@ -14,16 +14,15 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/resowner.h"
 
 #include "caller.h"
 #include "statement_text.h"
+#include "subtransaction.h"
 #include "web_api_private.h"
 
 PG_FUNCTION_INFO_V1(provreq_web_api);
@@ -195,35 +194,34 @@ goes_through(const ErrorData *error)
 		ERRCODE_OPERATOR_INTERVENTION;
 }
 
+/* One call, and what it answers. */
+typedef struct Call
+{
+	const char *method;
+	const char *path;
+	Jsonb	   *body;
+	Jsonb	   *data;
+} Call;
+
+static void
+do_call(void *arg)
+{
+	Call	   *call = arg;
+
+	call->data = answer(call->method, call->path, call->body);
+}
+
 /* The answer to a call, whatever happens in it. */
 static Jsonb *
 answer_or_complain(const char *method, const char *path, Jsonb *body,
 				   bool secret)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	Jsonb	   *volatile data = NULL;
-	ErrorData  *volatile error = NULL;
+	Call		call = {method, path, body, NULL};
+	ErrorData  *error = subtransaction_try(do_call, &call,
+										   SUBTRANSACTION_KEEP);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		data = answer(method, path, body);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	if (error == NULL)
-		return envelope("OK", NULL, NULL, data);
+		return envelope("OK", NULL, NULL, call.data);
 	if (goes_through(error))
 		ReThrowError(error);
 	return complain(error, secret);

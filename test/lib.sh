@@ -113,7 +113,7 @@ install_packages() (
 	refresh_package_lists
 	DEBIAN_FRONTEND=noninteractive apt-get -qy install \
 		--no-install-recommends "$@"
-) 9>/run/lock/provreq-packages
+) 9</var/lib/dpkg
 
 refresh_package_lists() {
 	apt-get -q update >/dev/null 2>&1 </dev/null || true

@@ -151,6 +151,8 @@ sub read_links
 SELECT coalesce(json_agg(json_build_object('number', r.number, 'type', r.type,
 	'state', r.life_cycle_state, 'attempts', r.attempts,
 	'parameters', r.parameters,
+	'unknown', (SELECT count(*) FROM jsonb_array_elements(r.attempt_log) AS a
+		WHERE a ->> 'verdict' = 'UNKNOWN'),
 	'stopped', r.error_code IS NOT DISTINCT FROM 'CANCELLED'
 		OR r.hold_reason IS NOT NULL,
 	'idempotent', coalesce((w.document #>> ARRAY['operations', r.type,
@@ -164,7 +166,7 @@ EOQ
 		$request->{card} =
 		  $cas->card_on_wire($request->{parameters}->{smartcard_ca_id});
 		$request->{parts} = {
-			map { $_ => [] }
+			map { $_ => 1 }
 			  expected_parts($request->{type}, $request->{parameters})
 		};
 		$request->{what} =
@@ -197,63 +199,121 @@ sub note_certain
 	return;
 }
 
-# Gives the messages of one card to its requests; returns what fits nowhere.
-sub assign
-{
-	my ($requests, $messages) = @_;
-	my $at = 0;
-	my @problems;
-
-	foreach my $message (@$messages)
-	{
-		my $part = part_of($message);
-		my @candidates =
-		  grep { $requests->[$_]->{parts}->{$part} } $at .. $#$requests;
-		my ($next) = grep {
-			my $sent = $requests->[$_]->{parts}->{$part};
-			!grep { $_->{certain} } @$sent
-		} @candidates;
-
-		$next //= $candidates[0];
-		if (!defined $next)
-		{
-			push @problems, "card $message->{cards}: $part (transaction"
-			  . " $message->{sequence}) is of no request"
-			  . ($at ? " from $requests->[$at]->{number} on" : '');
-			next;
-		}
-		$at = $next;
-		$message->{request} = $requests->[$at];
-		push @{ $requests->[$at]->{parts}->{$part} }, $message;
-	}
-	return @problems;
-}
-
-# What one request and its messages say against each other.
+# What one request and these messages say against each other.
 sub compare_request
 {
-	my ($request) = @_;
+	my ($request, @messages) = @_;
 	my @problems;
 
 	foreach my $part (sort keys %{ $request->{parts} })
 	{
-		my @messages = @{ $request->{parts}->{$part} };
-		my $carried = grep { $_->{carried_out} } @messages;
-		my @certain = grep { $_->{certain} } @messages;
+		my @copies = grep { part_of($_) eq $part } @messages;
+		my $carried = grep { $_->{carried_out} } @copies;
+		my ($answered) = grep { $copies[$_]->{certain} } 0 .. $#copies;
 
 		push @problems, "$request->{what}: $part was not carried out"
 		  if $request->{state} eq 'COMPLETED' && !$carried;
 		push @problems,
 		  "$request->{what}: $part went out "
-		  . @messages
+		  . @copies
 		  . " times in $request->{attempts} attempts"
-		  if @messages > $request->{attempts};
+		  if @copies > $request->{attempts};
+
+		# As often as the sender says that it does not know: it may have
+		# ended, or stopped waiting, while the answer was on its way.
 		push @problems, "$request->{what}: $part went out after its answer"
-		  if @certain && $certain[0] != $messages[-1];
+		  if defined $answered && $#copies - $answered > $request->{unknown};
 		push @problems, "$request->{what}: $part was carried out $carried times"
 		  if !$request->{idempotent} && $carried > 1;
 	}
 	return @problems;
+}
+
+# The messages and requests around the place at which a card's do not fit.
+sub story
+{
+	my ($requests, $messages, $request, $message) = @_;
+	my @lines;
+
+	foreach my $i ($request - 2 .. $request + 2)
+	{
+		next if $i < 0 || $i > $#$requests;
+		push @lines,
+		  "  $requests->[$i]->{what}, attempts $requests->[$i]->{attempts},"
+		  . " unknown $requests->[$i]->{unknown}: "
+		  . join ', ', sort keys %{ $requests->[$i]->{parts} };
+	}
+	foreach my $i ($message - 4 .. $message + 4)
+	{
+		next if $i < 0 || $i > $#$messages;
+		push @lines, join ' ', '  transaction', map { $_ // '-' }
+		  @{ $messages->[$i] }{qw(sequence connection received answered)},
+		  part_of($messages->[$i]),
+		  @{ $messages->[$i] }{qw(fault outcome)},
+		  $messages->[$i]->{carried_out} ? 'carried out' : 'not carried out',
+		  $messages->[$i]->{certain} ? 'certain' : 'not certain';
+	}
+	return @lines;
+}
+
+# Gives the messages of one card to its requests, to each some that follow each
+# other, so that nothing is wrong with any request.  Returns what is wrong if
+# there is no such way.
+sub assign
+{
+	my ($requests, $messages) = @_;
+	my @before = ({ 0 => 0 });	# after each request: where its last message
+								# can be, and where its first is then
+
+	while ($#before < @$requests)
+	{
+		my $request = $requests->[$#before];
+		my %here;
+
+		foreach my $first (keys %{ $before[-1] })
+		{
+			for (my $next = $first;; $next++)
+			{
+				$here{$next} //= $first
+				  unless compare_request($request, @$messages[ $first .. $next - 1 ]);
+				last
+				  if $next > $#$messages
+				  || !$request->{parts}->{ part_of($messages->[$next]) };
+			}
+		}
+		last unless %here;
+		push @before, \%here;
+	}
+	if ($#before < @$requests || !exists $before[-1]->{@$messages})
+	{
+		my $at = $#before;
+		my ($next) = sort { $b <=> $a } keys %{ $before[-1] };
+		my $end = $next;
+
+		return (
+			"card $messages->[$next]->{cards}: "
+			  . part_of($messages->[$next])
+			  . " (transaction $messages->[$next]->{sequence}) is of no request",
+			story($requests, $messages, $at, $next))
+		  if $at == @$requests;
+		$end++
+		  while $end < @$messages
+		  && $requests->[$at]->{parts}->{ part_of($messages->[$end]) };
+		return (
+			compare_request($requests->[$at], @$messages[ $next .. $end - 1 ]),
+			"$requests->[$at]->{what} and its messages do not fit, from number "
+			  . ($next + 1) . ' of ' . @$messages . ' of its card on',
+			story($requests, $messages, $at, $next));
+	}
+	for (my ($at, $end) = ($#before, scalar @$messages); $at > 0; $at--)
+	{
+		my $first = $before[$at]->{$end};
+
+		$_->{request} = $requests->[ $at - 1 ]
+		  foreach @$messages[ $first .. $end - 1 ];
+		$end = $first;
+	}
+	return;
 }
 
 # Per card and STB, requests go out in the order of their numbers, and none
@@ -330,15 +390,14 @@ sub compare_links
 	} @messages;
 	push @{ $requests{ $_->{card} } }, $_ foreach @requests;
 	push @{ $messages{ $_->{cards} } }, $_ foreach @messages;
-	push @problems, assign($requests{$_} || [], $messages{$_})
-	  foreach sort keys %messages;
+	push @problems, assign($requests{$_} || [], $messages{$_} || [])
+	  foreach sort keys %{ { %requests, %messages } };
 	foreach my $request (@requests)
 	{
 		push @problems, "$request->{what} is pending"
 		  if $request->{state} eq 'PENDING'
 		  && !$request->{stopped}
 		  && !$option{pending};
-		push @problems, compare_request($request);
 	}
 	push @problems, compare_order(\@messages) if $option{order} // 1;
 	return @problems;
