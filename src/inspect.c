@@ -356,6 +356,7 @@ set_text(Datum *values, bool *nulls, int column, const char *string)
 		values[column] = CStringGetTextDatum(string);
 }
 
+/* An outcome as a row of provreq.explain_reply(). */
 static Datum
 outcome_row(FunctionCallInfo fcinfo, const CasOutcome *outcome)
 {

@@ -371,6 +371,7 @@ decode_select(Decoder *dec, const FieldSpec *spec, Size limit)
 	return fail(dec, spec->by, "is none of the cases of its message");
 }
 
+/* Reads one field of any form, within limit. */
 static bool
 decode_field(Decoder *dec, const FieldSpec *spec, Size limit)
 {

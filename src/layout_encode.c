@@ -353,6 +353,7 @@ encode_digest(Encoder *enc, const FieldSpec *spec)
 		refuse(spec, FAULT_INVALID, reason);
 }
 
+/* Writes one field of any form. */
 static void
 encode_field(Encoder *enc, const FieldSpec *spec)
 {

@@ -145,6 +145,7 @@ take(Runner *runner)
 	return chunk;
 }
 
+/* Stores what a chunk has come to, in the transaction of its requests. */
 static void
 record(const Chunk *chunk)
 {

@@ -65,6 +65,9 @@ heap_up(Schedule *schedule, HeapKind kind, uint32 at)
 	heap_store(schedule, heap, at, entry);
 }
 
+/*
+ * Moves an item towards the leaves until none below it is to come before it.
+ */
 static void
 heap_down(Schedule *schedule, HeapKind kind, uint32 at)
 {

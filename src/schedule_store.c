@@ -158,6 +158,10 @@ table_find(const Schedule *schedule, const Table *table, uint64 value)
 	return table->slots[table_slot(schedule, table, value)];
 }
 
+/*
+ * Doubles a hash table.  Its entries stay where they are; slots only refer to
+ * them.
+ */
 static void
 table_grow(Schedule *schedule, Table *table)
 {

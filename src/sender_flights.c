@@ -167,6 +167,10 @@ decode_reply(Sender *sender, Flight *flight, int part, const CasReply *reply)
 		process_commit();
 }
 
+/*
+ * An answer, or what came instead of one, to a part of a flight; the flight
+ * lands with its last part.  Late answers are of flights that have landed.
+ */
 static void
 take_reply(Sender *sender, const CasReply *reply, TimestampTz now)
 {

@@ -22,6 +22,9 @@ was_answered(const QueueOutcome *outcome)
 		 outcome->cas.verdict == CAS_REFUSED);
 }
 
+/*
+ * Counts what became of an attempt; a note is of one that was counted before.
+ */
 static void
 count_step(SenderStats *stats, QueueStep step)
 {

@@ -149,6 +149,10 @@ take_answer(TcpLine *line, uint64 number, const char *data, Size len,
 	tcp_messages_remove(&line->messages, message);
 }
 
+/*
+ * A whole message of the CAS: after what cannot be trusted the line is given
+ * up.
+ */
 static void
 take_frame(TcpLine *line, const char *data, Size len, int64 now)
 {

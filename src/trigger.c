@@ -386,6 +386,10 @@ read_catalog_arguments(Trigger *trigger, HeapTuple tuple, TupleDesc desc)
 	}
 }
 
+/*
+ * Raises an error if a trigger that is being made or changed is one of ours
+ * and cannot work.
+ */
 static void
 check_catalog_row(HeapTuple tuple, TupleDesc desc)
 {

@@ -84,6 +84,10 @@ adapter_of_provider(ChangeRequests *requests, const char *provider)
 	return requests->adapter;
 }
 
+/*
+ * The operation with which a system adds, or cancels, a service.  Raises an
+ * error for a system that has none.
+ */
 static const CasOperation *
 find_operation(const CasAdapter *adapter, int side)
 {
@@ -120,6 +124,11 @@ service_parameter(const CasOperation *operation)
 	return NULL;
 }
 
+/*
+ * Raises an error if the trigger has no column for what the operation must
+ * have: the same for every row, so the arguments are named rather than a
+ * value.
+ */
 static void
 check_operation(const char *provider, const CasAdapter *adapter, int side,
 				const char *subscription, const char *service)
@@ -178,6 +187,7 @@ add_argument(List *arguments, const char *name, const char *value)
 	return lappend(arguments, argument);
 }
 
+/* The services of a group as the operation takes them: one, or a set. */
 static List *
 add_services(List *arguments, const ChangeGroup *group)
 {
@@ -199,6 +209,10 @@ add_services(List *arguments, const ChangeGroup *group)
 	return lappend(arguments, argument);
 }
 
+/*
+ * Creates one request for a group of changes of a smartcard, as a call of the
+ * operation's function would.
+ */
 static void
 create_request(ChangeRequests *requests, const ChangeGroup *group)
 {

@@ -105,6 +105,7 @@ check_level(Relation rel, const Trigger *trigger)
  * ------------------------------------------------------------------------
  */
 
+/* Is it the name of a trigger argument? */
 static bool
 is_known(const char *name)
 {
@@ -126,6 +127,10 @@ is_known(const char *name)
 	return false;
 }
 
+/*
+ * A trigger argument as name and value.  Raises an error if it is of another
+ * form, or the name of none.
+ */
 static void
 split_argument(const char *argument, char **name, char **value)
 {
@@ -160,6 +165,7 @@ argument_value(const TriggerArguments *arguments, const char *name)
 	return NULL;
 }
 
+/* All arguments of a trigger, none of them twice. */
 static void
 split_arguments(TriggerArguments *arguments, const Trigger *trigger)
 {
@@ -230,6 +236,10 @@ check_combination(const TriggerArguments *arguments)
  * ------------------------------------------------------------------------
  */
 
+/*
+ * A column of the trigger's table; raises an error if it has none of that
+ * name.
+ */
 static AttrNumber
 find_column(Relation rel, const char *argument, const char *name)
 {

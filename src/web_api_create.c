@@ -92,6 +92,10 @@ argument_index(const Target *target, const char *name)
 	return -1;
 }
 
+/*
+ * Raises an error for a member of the body that the operation does not have:
+ * a misspelt one must not be left out in silence.
+ */
 static void
 check_names(const Target *target, List *members)
 {
@@ -196,6 +200,10 @@ find_parameter(const CasOperation *operation, const char *name)
 	return NULL;
 }
 
+/*
+ * A member of the body as an argument of the operation's SQL function:
+ * identifiers, objects in the body, as "field=value", and sets as arrays.
+ */
 static Datum
 argument_value(const Target *target, const char *name,
 			   const JsonbValue *value, Oid type)
@@ -255,6 +263,10 @@ udf_value(List *members, bool *isnull)
 														   NULL)));
 }
 
+/*
+ * Fills in the arguments from the members of the body; those that are not
+ * there take their defaults.
+ */
 static void
 fill_in(Target *target, List *members)
 {

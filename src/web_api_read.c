@@ -42,6 +42,7 @@ is_one_of(const char *const *names, const char *name)
 	return false;
 }
 
+/* Raises an error for a parameter that the operation does not have. */
 static void
 check_names(const WebCall *call, const char *const *names)
 {
