@@ -186,7 +186,7 @@ COMMENT ON COLUMN provreq.request.provider_error_code IS 'The code of the CAS it
 COMMENT ON COLUMN provreq.request.provider_error_description IS 'The words of the CAS itself.';
 COMMENT ON COLUMN provreq.request.attempts IS 'How often it was sent, or at least may have been.';
 COMMENT ON COLUMN provreq.request.attempt_log IS 'Attempts that did not settle it: an array of objects with attempt, sequence_number, started, ended, verdict (RETRY, UNKNOWN), error_code and error_description; interrupted, when the sender broke it off without any failure, so that it counts towards no limit.';
-COMMENT ON COLUMN provreq.request.parts_done IS 'Of a request of several messages, what those were about that were carried out, as name=value of the parameter: while PENDING and when REJECTED, all of them; when COMPLETED, those of earlier attempts. Null when there are none.';
+COMMENT ON COLUMN provreq.request.parts_done IS 'Of a request of several messages, what those were about that were carried out, as name=value of the parameter: while PENDING and when REJECTED, all of them; when COMPLETED, those of earlier attempts. provreq.resubmit_rejected() leaves them out. Null when there are none.';
 COMMENT ON COLUMN provreq.request.retry_date IS 'Not tried again before this.';
 COMMENT ON COLUMN provreq.request.hold_reason IS 'Why it waits for a person: use provreq.resubmit() or provreq.cancel(). Null when it does not.';
 COMMENT ON COLUMN provreq.request.created_date IS 'When it was created.';

@@ -36,6 +36,8 @@ COMMENT ON FUNCTION provreq.request_changed() IS
 'Trigger function: marks a new or changed pending request with the current transaction, by which the sender finds it, and wakes the sender at commit.';
 CREATE TRIGGER request_changed BEFORE INSERT OR UPDATE ON provreq.request_pending
 	FOR EACH ROW EXECUTE FUNCTION provreq.request_changed();
+/* also where rows are applied as a replica's: they are another database's, too */
+ALTER TABLE provreq.request_pending ENABLE ALWAYS TRIGGER request_changed;
 
 CREATE FUNCTION provreq.requests_withdrawn() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'provreq_requests_withdrawn'
@@ -157,6 +159,7 @@ CREATE FUNCTION provreq.drop_partitions(keep interval, force boolean DEFAULT fal
 	SET timezone = 'UTC' SET lock_timeout = '1s'
 AS $$
 DECLARE
+	since timestamptz;
 	cut date;
 	partitions text[];
 	partition text;
@@ -166,13 +169,20 @@ BEGIN
 			ERRCODE = 'null_value_not_allowed',
 			MESSAGE = 'parameters "keep" and "force" must not be null';
 	END IF;
-	IF keep < interval '24 months' AND NOT force THEN
+	IF keep < interval '0' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'parameter "keep" must not be negative';
+	END IF;
+	/* by the calendar: 720 days are not less than 24 months as intervals */
+	since := pg_catalog.now() - LEAST(keep, interval '1000 years');
+	IF since > pg_catalog.now() - interval '24 months' AND NOT force THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'invalid_parameter_value',
 			MESSAGE = pg_catalog.format('parameter "keep" (%s) is less than 24 months', keep),
 			HINT = 'If the record really may go, say force => true.';
 	END IF;
-	cut := pg_catalog.date_trunc('month', pg_catalog.now() - keep);
+	cut := pg_catalog.date_trunc('month', since);
 	partitions := ARRAY(
 		SELECT c.relname::text FROM pg_catalog.pg_inherits i
 		JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
@@ -234,6 +244,7 @@ COMMENT ON FUNCTION provreq.installation_changed() IS
 'Trigger function: lets the supervisor look again whether requests may be sent from here.';
 CREATE TRIGGER installation_changed AFTER INSERT OR UPDATE OR DELETE ON provreq.installation
 	FOR EACH STATEMENT EXECUTE FUNCTION provreq.installation_changed();
+ALTER TABLE provreq.installation ENABLE ALWAYS TRIGGER installation_changed;
 
 CREATE FUNCTION provreq.adopt() RETURNS void
 	LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

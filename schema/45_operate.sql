@@ -80,7 +80,7 @@ CREATE INDEX intervention_number ON provreq.intervention (number)
 COMMENT ON SEQUENCE provreq.intervention_id_seq IS 'Ids of interventions.';
 COMMENT ON TABLE provreq.intervention IS 'What people did to requests and providers, who, when and why: append-only, dumped with the database.';
 COMMENT ON COLUMN provreq.intervention.id IS 'Order in which it was done.';
-COMMENT ON COLUMN provreq.intervention.act IS 'The function that did it: cancel, resubmit, release_doubtful, resubmit_rejected, pause or resume.';
+COMMENT ON COLUMN provreq.intervention.act IS 'The function that did it: cancel, resubmit, release_doubtful, resubmit_rejected, pause, resume, pause_run, resume_run or cancel_run.';
 COMMENT ON COLUMN provreq.intervention.number IS 'The request that it was done to; null for acts on a provider.';
 COMMENT ON COLUMN provreq.intervention.provider IS 'The provider, of the request or itself.';
 COMMENT ON COLUMN provreq.intervention.reason IS 'Why, in the words of who did it; null when none was given.';
@@ -367,7 +367,7 @@ CREATE FUNCTION provreq.test_connection(provider text)
 	AS 'MODULE_PATHNAME', 'provreq_test_connection'
 	LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION provreq.test_connection(text) IS
-'Tries to reach a provider from this session and to log in, with the sender''s settings and beside its connections, and sends no request. One row for each step (resolve, connect, tls, login), up to the first that fails; milliseconds: that the step took. Waits as long as the provider''s connect_timeout and timeout allow, and can be cancelled. Errors: 42704 no such provider, 22004, 0A000 not supported for its kind, and those of its settings.';
+'Tries to reach a provider from this session and to log in, with the sender''s settings and beside its connections, and sends no request. One row for each step that there is (resolve, connect, tls; then login for HTTP, hello for framed links that begin with one), up to the first that fails; milliseconds: that the step took. NDS has neither login nor hello: a wrong key shows with the first message. Waits as long as the provider''s connect_timeout and timeout allow, and can be cancelled. Errors: 42704 no such provider, 22004, 0A000 not supported for its kind, and those of its settings.';
 
 CREATE FUNCTION provreq.wait_for(number bigint, timeout interval DEFAULT '1 minute')
 	RETURNS provreq.request

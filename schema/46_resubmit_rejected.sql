@@ -48,9 +48,38 @@ $$;
 COMMENT ON FUNCTION provreq.check_resubmit_rejected(text, timestamptz, boolean) IS
 'Raises an error unless provreq.resubmit_rejected() can be called so.';
 
+CREATE FUNCTION provreq.parameters_left(parameters jsonb, parts_done text[]) RETURNS jsonb
+	LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	part text;
+	name text;
+	list jsonb;
+	place bigint;
+BEGIN
+	FOREACH part IN ARRAY coalesce(parts_done, '{}') LOOP
+		name := split_part(part, '=', 1);
+		list := parameters -> name;
+		IF jsonb_typeof(list) IS DISTINCT FROM 'array' THEN
+			list := jsonb_build_array(list);
+		END IF;
+		place := (SELECT min(e.place) FROM jsonb_array_elements_text(list)
+			WITH ORDINALITY AS e (value, place) WHERE name || '=' || e.value = part);
+		IF place IS NULL OR jsonb_array_length(list) = 1 THEN
+			RETURN NULL;
+		END IF;
+		parameters := parameters || jsonb_build_object(name, list - (place - 1)::integer);
+	END LOOP;
+	RETURN parameters;
+END
+$$;
+COMMENT ON FUNCTION provreq.parameters_left(jsonb, text[]) IS
+'The parameters of a request without the values that its parts_done says were carried out; null when that leaves nothing, or when it names what is not among them. For resubmit_rejected().';
+
 /*
  * "place" is where a request stands in the order of its cards: a resubmission
- * stands where its original did.
+ * stands where its original did.  Parts that were carried out count like a
+ * request that was: they are not repeated, and what comes before them is late.
  */
 CREATE FUNCTION provreq.judge_rejected(provider text, since timestamptz,
 	error_code text, despite_later boolean)
@@ -61,36 +90,53 @@ AS $$
 	WITH rejected AS MATERIALIZED (
 		SELECT c.number, c.ordering_keys, coalesce(x.first, c.number) AS place,
 			s.number IS NULL AND EXISTS (SELECT FROM jsonb_each(c.parameters) p
-				WHERE p.value = '"****"' AND p.key <> 'message') AS secret_is_gone
+				WHERE p.value = '"****"' AND p.key <> 'message') AS secret_is_gone,
+			CASE WHEN c.parts_done IS NOT NULL THEN
+				provreq.parameters_left(c.parameters, c.parts_done) IS NULL
+			END AS nothing_is_left
 		FROM provreq.request_closed c
 		LEFT JOIN provreq.resubmission x ON x.number = c.number
 		LEFT JOIN provreq.request_secret s ON s.number = c.number
 		WHERE c.life_cycle_state = 'REJECTED' AND c.provider = $1 AND c.closed_date >= $2
 		AND (c.error_code = $3 OR $3 IS NULL AND c.error_code IS DISTINCT FROM 'CANCELLED')
 		AND NOT EXISTS (SELECT FROM provreq.resubmission y WHERE y.original = c.number)
+	), touched AS MATERIALIZED (
+		SELECT r.number, r.place, k.key
+		FROM rejected r CROSS JOIN unnest(r.ordering_keys) AS k (key)
 	), others AS MATERIALIZED (
 		SELECT o.number, coalesce(x.first, o.number) AS place, k.key
 		FROM (
 			SELECT c.number, c.ordering_keys FROM provreq.request_closed c
-			WHERE c.life_cycle_state = 'COMPLETED' AND c.provider = $1 AND c.closed_date >= $2
+			WHERE (c.life_cycle_state = 'COMPLETED' OR c.parts_done IS NOT NULL)
+			AND c.provider = $1 AND c.closed_date >= $2
 			UNION ALL
 			SELECT p.number, p.ordering_keys FROM provreq.request_pending p
 			WHERE p.provider = $1
 		) AS o
 		LEFT JOIN provreq.resubmission x ON x.number = o.number
 		CROSS JOIN unnest(o.ordering_keys) AS k (key)
-	), touched AS MATERIALIZED (
-		SELECT r.number, r.place, k.key
-		FROM rejected r CROSS JOIN unnest(r.ordering_keys) AS k (key)
+		WHERE k.key IN (SELECT t.key FROM touched t)
 	), later AS MATERIALIZED (
-		SELECT t.number, min(o.number) AS later
-		FROM touched t JOIN others o ON o.key = t.key AND o.place > t.place
-		GROUP BY t.number
+		/* of those at one place, "others" come last: none is before a touched one */
+		SELECT w.number, min(w.later) AS later
+		FROM (
+			SELECT u.number, u.other, min(u.number) FILTER (WHERE u.other) OVER (
+				PARTITION BY u.key ORDER BY u.place DESC, u.other
+				ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS later
+			FROM (
+				SELECT t.number, t.place, t.key, false AS other FROM touched t
+				UNION ALL
+				SELECT o.number, o.place, o.key, true FROM others o
+			) AS u
+		) AS w
+		WHERE NOT w.other AND w.later IS NOT NULL
+		GROUP BY w.number
 	)
 	SELECT r.number, r.place, CASE
 		WHEN l.later IS NOT NULL AND NOT $4 THEN
 			format('request %s of the same smartcard or STB came after it', l.later)
 		WHEN r.secret_is_gone THEN 'its PIN is not stored any more'
+		WHEN r.nothing_is_left THEN 'nothing is known to be left of it to carry out'
 	END
 	FROM rejected r LEFT JOIN later l ON l.number = r.number
 	ORDER BY r.place, r.number;
@@ -172,7 +218,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION provreq.resubmit_rejected(text, timestamptz, text, text, boolean) IS
-'Makes new requests out of the REJECTED ones of a provider that were closed at "since" or later, in the order of their numbers, with the same parameters (a PIN too, as long as provreq.request_secret has it), priority and user-defined fields, due at once. error_code: only those; without one all but the CANCELLED. Returns each original with the number of the new request, or with the reason why there is none: a later request of the same smartcard or STB was carried out or is pending (unless despite_later), its PIN is not stored any more, or it could not be made today: each goes through all checks of a new request, for the service, the smartcard and the STB that have its CA IDs now and belong to the same subscription. Those resubmitted before are left out. Where each comes from is in provreq.resubmission, the act in provreq.intervention. Errors: 42704 no such provider, 55000 provider not effective, 25001 isolation level other than READ COMMITTED, 22004, 22023.';
+'Makes new requests out of the REJECTED ones of a provider that were closed at "since" or later, in the order of their numbers, with the same parameters (a PIN too, as long as provreq.request_secret has it), priority and user-defined fields, due at once. Of a list, those values that parts_done says were carried out are left out. error_code: only those; without one all but the CANCELLED. Returns each original with the number of the new request, or with the reason why there is none: a later request of the same smartcard or STB was carried out, if only in part, or is pending (unless despite_later), its PIN is not stored any more, or it could not be made today: each goes through all checks of a new request, for the service, the smartcard and the STB that have its CA IDs now and belong to the same subscription. Those resubmitted before are left out. Where each comes from is in provreq.resubmission, the act in provreq.intervention. Errors: 42704 no such provider, 55000 provider not effective, 25001 isolation level other than READ COMMITTED, 22004, 22023.';
 
 REVOKE ALL ON provreq.resubmission FROM PUBLIC;
 REVOKE ALL ON FUNCTION provreq.resubmit_rejected(text, timestamptz, text, text, boolean) FROM PUBLIC;

@@ -50,7 +50,7 @@ DECLARE
 BEGIN
 	FOREACH request_number IN ARRAY numbers LOOP
 		PERFORM provreq.wait_for(request_number,
-			greatest(until - clock_timestamp(), interval '0'));
+			least(greatest(until - clock_timestamp(), interval '0'), interval '24 days'));
 	END LOOP;
 END
 $$;
@@ -89,6 +89,17 @@ CREATE FUNCTION provreq.web_api_hide(path text, body jsonb) RETURNS void
 COMMENT ON FUNCTION provreq.web_api_hide(text, jsonb) IS
 'Takes the text of the running statement out of the log and of pg_stat_activity when the call has a PIN or a token. For web_api_sync().';
 
+CREATE FUNCTION provreq.web_api_refuse_limit("limit" interval) RETURNS jsonb
+	LANGUAGE sql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_build_object('data', NULL, 'status', jsonb_build_object('code', 'INVALID_PARAMETER',
+		'message', 'parameter "limit" must be between 0 and 24 days', 'description', NULL))
+	WHERE $1 NOT BETWEEN interval '0' AND interval '24 days';
+$$;
+COMMENT ON FUNCTION provreq.web_api_refuse_limit(interval) IS
+'The answer to a limit that cannot be waited for; null where it can. For web_api_sync(), before anything is made.';
+
 /* It commits, and so can have no settings of its own: all names are whole. */
 CREATE PROCEDURE provreq.web_api_sync(method text, path text, body jsonb DEFAULT NULL,
 	INOUT response jsonb DEFAULT NULL, "limit" interval DEFAULT NULL)
@@ -99,6 +110,10 @@ DECLARE
 	numbers pg_catalog.int8[];
 BEGIN
 	PERFORM provreq.web_api_hide(path, body);
+	response := provreq.web_api_refuse_limit("limit");
+	IF response IS NOT NULL THEN
+		RETURN;
+	END IF;
 	COMMIT;
 	response := provreq.web_api(method, path, body);
 	COMMIT;
@@ -121,13 +136,13 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE provreq.web_api_sync(text, text, jsonb, jsonb, interval) IS
-'As web_api(), but commits, so that a request goes out, waits until it is finished or held, and answers with it as it is then. limit: how long to wait at most, default provreq.web_api_timeout (10 s); a request that is not finished then is answered PENDING and goes on. Requests that are scheduled for later than that are answered at once. Works only where CALL may commit: not in a transaction block (2D000).';
+'As web_api(), but commits, so that a request goes out, waits until it is finished or held, and answers with it as it is then. limit: how long to wait at most, 0 to 24 days, default provreq.web_api_timeout (10 s); a request that is not finished then is answered PENDING and goes on. Requests that are scheduled for later than that are answered at once. Works only where CALL may commit: not in a transaction block (2D000).';
 
 GRANT EXECUTE ON FUNCTION provreq.caller(),
 	provreq.request_objects(provreq.request[], boolean),
 	provreq.web_api(text, text, jsonb), provreq.web_api_due(jsonb, timestamptz),
 	provreq.web_api_await(bigint[], timestamptz), provreq.web_api_answer(jsonb, bigint[]),
-	provreq.web_api_hide(text, jsonb)
+	provreq.web_api_hide(text, jsonb), provreq.web_api_refuse_limit(interval)
 	TO provreq_reader;
 GRANT EXECUTE ON PROCEDURE provreq.web_api_sync(text, text, jsonb, jsonb, interval)
 	TO provreq_reader;

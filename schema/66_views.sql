@@ -238,7 +238,7 @@ LEFT JOIN (
 	FROM provreq.request_pending r
 	GROUP BY r.provider
 ) AS d ON d.provider = p.provider;
-COMMENT ON VIEW provreq.provider_status IS 'How each provider does. All of it but oldest_pending_age and pending... is read from shared memory, and costs nothing; those count the pending part, which takes a fraction of a second for a million. Counters begin with the server, and go on when a sender is started again.';
+COMMENT ON VIEW provreq.provider_status IS 'How each provider does. All of it but oldest_pending_age and pending... is read from shared memory, and costs nothing; those read the whole pending part, which takes about half a second for a million on two cores, unless a query names none of them. Counters begin with the server, and go on when a sender is started again.';
 COMMENT ON COLUMN provreq.provider_status.provider IS 'Name of the provider.';
 COMMENT ON COLUMN provreq.provider_status.kind IS 'Its foreign data wrapper.';
 COMMENT ON COLUMN provreq.provider_status.state IS 'The server''s option "state": effective or not_effective.';

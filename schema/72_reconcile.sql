@@ -365,6 +365,12 @@ BEGIN
 			ERRCODE = 'null_value_not_allowed',
 			MESSAGE = 'parameter "timeout" must not be null';
 	END IF;
+	IF timeout OPERATOR(pg_catalog.<) '0'::pg_catalog.interval
+		OR timeout OPERATOR(pg_catalog.>) '24 days'::pg_catalog.interval THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'parameter "timeout" must be between 0 and 24 days';
+	END IF;
 	numbers := ARRAY(SELECT r.number FROM provreq.ask_cas(provider, cards) AS r);
 	COMMIT;
 	FOREACH number IN ARRAY numbers LOOP

@@ -341,5 +341,6 @@ SELECT nagra_profile('{operations,CLEAR_PIN,idempotent}', '"yes"');
 SELECT nagra_profile('{operations,CLEAR_PIN,values}', '{"action": 1}');
 SELECT nagra_profile('{operations,CLEAR_PIN,each}', '"service_ca_id"');
 SELECT nagra_profile('{operations,SET_PIN_TO_GIVEN_VALUE,each}', '"ca_pin"');
+SELECT nagra_profile('{messages,pin,4,display}', '"shown"');
 SELECT nagra_profile('{operations,ADD_ENHANCED_LIST_OF_PRODUCTS,message}', '"pair"');
 ROLLBACK;

@@ -260,6 +260,7 @@ SELECT nds_profile('{answers,error,fields,5,width}', '"rest"');
 SELECT nds_profile('{answers,ok,reference}', '"receipt"');
 SELECT nds_profile('{answers,ok,answer}', '1');
 SELECT nds_profile('{operations,SET_USER_PARAMETERS,each}', '"ca_pin"');
+SELECT nds_profile('{messages,user_parameters,4,display}', '"shown"');
 SELECT nds_profile('{operations,REAUTHORISE_ALL_SERVICES,each}', '"ca_pin"');
 SELECT nds_profile('{link,check,values}', '["R"]');
 SELECT nds_profile('{link,numbers,last}', '4294967296');

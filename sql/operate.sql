@@ -272,6 +272,29 @@ UPDATE provreq.installed_item SET life_cycle_state = 'EFFECTIVE' WHERE serial_nu
 INSERT INTO provreq.service_mapping (product_id, provider, service_ca_id)
 	VALUES ('100000000000000000000000000000F2', 'regress_operate', '9999');
 SELECT original - :next AS original, made FROM pg_temp.again('2127-01-01') WHERE made;
+-- the service that this provider knows by a CA ID is not the first that any knows by it
+INSERT INTO provreq.product (id, code, classification) VALUES
+	('100000000000000000000000000000F5', 'OP-OTHER', 'SERVICE'), ('100000000000000000000000000000F6', 'OP-BOX', 'GOODS'),
+	('100000000000000000000000000000F8', 'OP-THIS', 'SERVICE');
+INSERT INTO provreq.service_mapping (product_id, provider, service_ca_id) VALUES
+	('100000000000000000000000000000F5', NULL, '9105'), ('100000000000000000000000000000F5', 'regress_operate', '9106'),
+	('100000000000000000000000000000F6', NULL, '9105'), ('100000000000000000000000000000F7', NULL, '9105'),
+	('100000000000000000000000000000F8', NULL, '9105'), ('100000000000000000000000000000F8', 'regress_conax', '9107');
+SELECT pg_temp.closed('REJECTED', 'A', 'X', '{"service_ca_id": "9105"}', '2127-02-01', 'ADD_SUBSCRIPTIONS') AS next \gset
+BEGIN;
+CREATE ROLE regress_operate_reader;
+CREATE VIEW regress_mapping AS SELECT product_id AS channel, provider, service_ca_id FROM provreq.service_mapping;
+GRANT SELECT ON regress_mapping TO regress_operate_reader;
+SELECT provreq.use_directory('service_mapping', 'regress_mapping', '{"product_id": "channel"}', 'regress_operate_reader');
+SELECT original - :next AS original, made, refusal FROM pg_temp.again('2127-02-01') WHERE original = :next;
+ROLLBACK;
+BEGIN;
+DELETE FROM provreq.service_mapping WHERE product_id = '100000000000000000000000000000F8';
+SELECT original - :next AS original, made, refusal FROM pg_temp.again('2127-02-01') WHERE original = :next;
+DELETE FROM provreq.service_mapping WHERE product_id IN ('100000000000000000000000000000F6', '100000000000000000000000000000F7');
+SELECT original - :next AS original, made, refusal FROM pg_temp.again('2127-02-01') WHERE original = :next;
+ROLLBACK;
+SELECT original - :next AS original, made, refusal FROM pg_temp.again('2127-02-01') WHERE original = :next;
 -- so does a changed profile count; nothing is left of a call that ends with an error
 SELECT pg_temp.closed('REJECTED', 'A', 'X', '{"message": "four"}', '2128-01-01', 'SEND_MAIL_MESSAGE_TO_CLIENT') AS next \gset
 BEGIN;
@@ -285,6 +308,48 @@ CREATE TRIGGER regress_full BEFORE INSERT ON provreq.request_pending FOR EACH RO
 SELECT outcome($$SELECT pg_temp.again('2128-01-01')$$);
 DROP TRIGGER regress_full ON provreq.request_pending;
 SELECT original - :next AS original, made, refusal FROM pg_temp.again('2128-01-01');
+-- of what was carried out in part, the rest, and nothing that came before it
+SELECT parts, provreq.parameters_left('{"a": ["1", "2", "1"], "b": "x=y", "c": ["p=q", "r"], "d": [], "e": null, "f": 7}', parts)
+	FROM unnest(ARRAY[NULL, '{}', '{a=2}', '{a=1}', '{a=1,a=1}', '{a=1,a=1,a=2}', '{a=1,a=1,a=1}', '{a=3}', '{a}', '{=}', '{NULL}',
+		'{c=p=q}', '{c=p}', '{b=x=y}', '{b=x}', '{a=2,c=r}', '{d=1}', '{e=1}', '{f=7}', '{g=1}']) AS p (text),
+		LATERAL (SELECT text::text[] AS parts) AS q;
+SELECT pg_temp.closed('REJECTED', 'B', 'X', '{"stb_ca_id": ["S-3", "S-4", "S-5"]}', '2129-01-01', 'CREATE_PAIRING') AS next \gset
+DO $$
+DECLARE
+	case_of jsonb;
+	closed bigint := currval('provreq.request_number_seq');
+BEGIN
+	UPDATE provreq.request_closed SET parts_done = '{stb_ca_id=S-4}' WHERE number = closed;
+	FOR case_of IN SELECT jsonb_array_elements('[["C", null], ["C", ["stb_ca_id=S-1"]], ["D", ["stb_ca_id=S-2"]], ["D", null],
+			["E", ["stb_ca_id=S-1", "stb_ca_id=S-2"]], ["F", ["stb_ca_id=S-9"]]]') LOOP
+		closed := pg_temp.closed('REJECTED', case_of ->> 0, 'X', '{"stb_ca_id": ["S-1", "S-2"]}', '2129-01-01', 'CREATE_PAIRING');
+		UPDATE provreq.request_closed SET parts_done = (SELECT array_agg(part)
+				FROM jsonb_array_elements_text(NULLIF(case_of -> 1, 'null')) AS part)
+			WHERE number = closed;
+	END LOOP;
+END
+$$;
+SELECT original - :next AS original, number IS NOT NULL AS made, replace(refusal, (:next + 2)::text, 'N') AS refusal
+	FROM provreq.resubmit_rejected('regress_operate', '2129-01-01');
+SELECT x.original - :next AS original, r.parameters -> 'stb_ca_id' AS parts, r.ordering_keys
+	FROM provreq.resubmission AS x JOIN provreq.request_pending AS r USING (number) WHERE x.original >= :next ORDER BY 1;
+-- its own parts are not later than itself
+SELECT number AS again FROM provreq.resubmission WHERE original = :next \gset
+SELECT provreq.cancel(:again, 'a test');
+UPDATE provreq.request_closed SET parts_done = '{stb_ca_id=S-3}' WHERE number = :again;
+SELECT number > :again AS made, refusal FROM provreq.resubmit_rejected('regress_operate', '2026-02-01', 'CANCELLED')
+	WHERE original = :again;
+SELECT r.parameters -> 'stb_ca_id' AS parts FROM provreq.resubmission AS x JOIN provreq.request_pending AS r USING (number)
+	WHERE x.original = :again;
+SELECT m.original - :next AS original, m.number, m.refusal FROM provreq.make_again('regress_operate', ARRAY[:next + 5], '2129-01-01') AS m;
+-- however many one card has
+BEGIN;
+INSERT INTO provreq.request (provider, type, life_cycle_state, ordering_keys, closed_date, created_xid)
+	SELECT 'regress_operate', 'GET_ACTIVE_SUBSCRIPTIONS', CASE WHEN i % 2 = 1 THEN 'REJECTED' ELSE 'COMPLETED' END,
+		'{smartcard:1}', '2130-01-01', NULL FROM generate_series(1, 30001) AS i;
+SET LOCAL statement_timeout = '20s';
+SELECT count(*), count(refusal) FROM provreq.judge_rejected('regress_operate', '2130-01-01', NULL, false);
+ROLLBACK;
 DELETE FROM provreq.service_mapping WHERE product_id LIKE '%F_' AND service_ca_id LIKE '9___';
 DELETE FROM provreq.product WHERE code LIKE 'OP-%';
 

@@ -82,4 +82,8 @@ SELECT outcome($$SELECT provreq.resubmit(-1)$$);
 ROLLBACK;
 SELECT outcome($$SELECT provreq.drop_partitions('12 months')$$);
 SELECT outcome($$SELECT provreq.drop_partitions(NULL)$$);
+-- months are those of the calendar
+SELECT outcome($$SELECT provreq.drop_partitions('720 days')$$);
+SELECT outcome($$SELECT provreq.drop_partitions('-1 day', force => true)$$);
+SELECT provreq.drop_partitions('178000000 years');
 SELECT provreq.drop_partitions('24 months');

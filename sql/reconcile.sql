@@ -163,6 +163,11 @@ CALL provreq.reconcile('regress_conax', '{}');
 BEGIN;
 CALL provreq.reconcile('regress_conax', '{}');
 ROLLBACK;
+-- nobody is asked when the answer cannot be waited for
+SELECT count(*) AS before FROM provreq.request \gset
+CALL provreq.reconcile('regress_conax', ARRAY['serial_number=rec-1'], '25 days');
+CALL provreq.reconcile('regress_conax', ARRAY['serial_number=rec-1'], '-1 ms');
+SELECT count(*) - :before AS made FROM provreq.request;
 -- nobody answers
 CALL provreq.reconcile('regress_conax', ARRAY['serial_number=rec-1'], '10ms');
 -- which is in flight for a moment now and then

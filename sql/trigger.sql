@@ -278,6 +278,12 @@ UPDATE crm.entitlement SET region = 'south';
 SELECT made();
 UPDATE crm.entitlement SET region = 'north', card = 'smrt-stock' WHERE id = 1;
 SELECT made();
+-- the server gives rows that MERGE moves to the triggers of DELETE and INSERT, if they fire
+MERGE INTO crm.entitlement e USING (VALUES (1)) AS s (id) ON e.id = s.id
+	WHEN MATCHED AND s.id = 0 THEN DELETE
+	WHEN MATCHED THEN UPDATE SET region = 'south', card = 'smrt20000054'
+	WHEN NOT MATCHED THEN INSERT VALUES ('south', s.id);
+SELECT made();
 DELETE FROM crm.entitlement;
 SELECT made();
 DROP TRIGGER p_insert ON crm.entitlement;
@@ -290,6 +296,9 @@ INSERT INTO crm.north VALUES ('ACTIVE', 'smrt20000054', 'SPORT', 'S60507', 1, 'n
 SELECT made();
 -- for a row, another partition is another row
 UPDATE crm.entitlement SET region = 'south';
+SELECT made();
+MERGE INTO crm.entitlement e USING (VALUES (1)) AS s (id) ON e.id = s.id
+	WHEN MATCHED THEN UPDATE SET region = 'north', card = 'smrt20000055';
 SELECT made();
 UPDATE crm.entitlement SET status = 'PAUSED';
 SELECT made();

@@ -214,6 +214,8 @@ SELECT get('conax_web_services/requests/list');
 SELECT get('conax_web_services/provisioning_requests/provisioning_requests/list');
 SELECT get('conax_web_services/provisioning_requests/add_subscriptions');
 SELECT get('conax_web_services//list');
+-- a token is not repeated
+SELECT get('conax_web_services/requests/show?token=3158CF&x=1');
 SELECT get(repeat('x', 1048576));
 SELECT post('conax_web_services/provisioning_requests/list', NULL);
 SELECT post('provisioning/provisioning_requests/show', NULL);
@@ -484,6 +486,12 @@ SET search_path = regress_evil, pg_catalog;
 SELECT provreq.web_api('GET', 'conax_web_services/list?type=CREATE_PAIRING&number_of_results=1&fields_set=type');
 -- As a procedure: waits, here in vain, since the provider cannot be reached
 CALL provreq.web_api_sync('GET', 'conax_web_services/list?type=CREATE_PAIRING&number_of_results=1&fields_set=type');
+-- with a limit that cannot be waited for nothing is made
+SELECT count(*) AS before FROM provreq.request \gset
+CALL provreq.web_api_sync('POST', 'conax_web_services/get_active_subscriptions', ('{' || :'card' || '}')::jsonb, "limit" => '25 days');
+CALL provreq.web_api_sync('POST', 'conax_web_services/get_active_subscriptions', ('{' || :'card' || '}')::jsonb, "limit" => '-1 ms');
+CALL provreq.web_api_sync('POST', 'conax_web_services/get_active_subscriptions', ('{' || :'card' || '}')::jsonb, "limit" => '178000000 years');
+SELECT count(*) - :before FROM provreq.request;
 RESET search_path;
 DROP SCHEMA regress_evil CASCADE;
 SET client_min_messages = warning;

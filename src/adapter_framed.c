@@ -124,7 +124,11 @@ request_values(const FramedOperation *operation, const CasRequest *request,
  * ------------------------------------------------------------------------
  */
 
-/* Puts asterisks over what is secret in a message of ours. */
+/*
+ * Puts asterisks over what is secret in a message of ours; over all of it if
+ * the profile makes what it cannot read.  No error: the message may have been
+ * sent, and its outcome must be recorded.
+ */
 static void
 mask(const CasSettings *settings, const FramedDetail *detail, char *data,
 	 Size len)
@@ -133,10 +137,10 @@ mask(const CasSettings *settings, const FramedDetail *detail, char *data,
 	List	   *fields = NIL;
 	const char *failure = NULL;
 
-	if (!layout_decode(detail->layout, &digest, data, len, &fields, &failure))
-		elog(ERROR, "a message of ours cannot be read: %s",
-			 failure ? failure : "no reason");
-	layout_mask(fields, data);
+	if (layout_decode(detail->layout, &digest, data, len, &fields, &failure))
+		layout_mask(fields, data);
+	else
+		memset(data, '*', len);
 }
 
 void
@@ -274,8 +278,8 @@ framed_explain(const CasSettings *settings, const CasMessage *message,
 
 	if (!layout_decode(detail->layout, &digest, message->data, message->len,
 					   &fields, &failure))
-		elog(ERROR, "a message of ours cannot be read: %s",
-			 failure ? failure : "no reason");
+		return psprintf("the wire profile cannot read what it makes: %s",
+						failure ? failure : "no reason");
 	return layout_explain(fields, secrets);
 }
 

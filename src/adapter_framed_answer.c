@@ -143,29 +143,32 @@ decode_answer(const FramedAnswer *answer, const List *fields,
 }
 
 /*
- * The answer as the table shows it.  One to a message with a PIN may repeat
- * it: digits are asterisks there where the CAS may write what it likes, which
- * is everywhere if the answer is not understood.  So are those of bytes that
- * were no answer: they may have been meant for somebody else's message.
+ * The answer as the table shows it: what the profile calls secret is
+ * asterisks.  One to a message with a PIN may repeat it: digits are, too,
+ * where the CAS may write what it likes, which is everywhere if the answer is
+ * not understood.  So are those of bytes that were no answer: they may have
+ * been meant for somebody else's message.
  */
 static char *
 response_text(const CasSettings *settings, const CasOperation *operation,
 			  const CasReply *reply, const FramedAnswer *answer,
 			  const List *fields)
 {
-	char	   *copy;
+	const char *words = answer && answer->text ?
+	layout_value(fields, answer->text) : NULL;
+	char	   *copy = palloc(reply->len);
 	char	   *shown;
 	ListCell   *lc;
 
-	if (!pin_goes_with(operation) && reply->status == CAS_ANSWERED)
-		return framed_bytes_text(settings, reply->data, reply->len);
-	copy = palloc(reply->len);
 	memcpy(copy, reply->data, reply->len);
+	layout_mask(fields, copy);
+	if (!pin_goes_with(operation) && reply->status == CAS_ANSWERED)
+		return framed_bytes_text(settings, copy, reply->len);
 	foreach(lc, fields)
 	{
 		const LayoutField *field = lfirst(lc);
 
-		if (answer && answer->text &&strcmp(field->name, answer->text) == 0)
+		if (words && field->value == words)
 			for (Size i = 0; i < field->len; i++)
 				if (isdigit((unsigned char) copy[field->offset + i]))
 					copy[field->offset + i] = '*';

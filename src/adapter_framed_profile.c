@@ -132,6 +132,18 @@ compile_each(FramedOperation *compiled, const ProfileNode *node,
 					  compiled->each);
 }
 
+/* The field of a PIN is secret: else the record would show it. */
+static void
+check_secrets(const Layout *layout, const ProfileNode *message,
+			  const CasOperation *operation)
+{
+	for (const CasParameter *p = operation->parameters; p->name; p++)
+		if (p->kind == CAS_PIN && layout_shows(layout, cas_stored_name(p)))
+			profile_error(message, "Give the field that takes it \"display\": \"secret\".",
+						  "the message shows \"%s\" to everybody",
+						  cas_stored_name(p));
+}
+
 /* The member "node" of "operations", which has to be a type of request. */
 static void
 compile_operation(const Compilation *compilation, const ProfileNode *node)
@@ -155,6 +167,8 @@ compile_operation(const Compilation *compilation, const ProfileNode *node)
 	compiled->values = compile_values(profile_member(node, "values"));
 	compiled->idempotent = profile_boolean_of(node, "idempotent", false);
 	compile_each(compiled, node, operation);
+	check_secrets(compiled->layout, profile_member(node, "message"),
+				  operation);
 }
 
 static void

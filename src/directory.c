@@ -340,28 +340,52 @@ directory_service_ca_id(const char *parameter,
 					 directory_source_name(KIND_SERVICE_MAPPING))));
 }
 
+/* Is it a service, and does the provider know it by that CA ID? */
+static bool
+is_service_of_ca_id(const char *id, const char *ca_id, const char *provider)
+{
+	const DirectoryAnswer *answer;
+
+	answer = directory_query(PRODUCT_BY_ID, id, NULL, NULL);
+	if (answer->rows == 0 || strcmp(answer->columns[0][2], "SERVICE") != 0)
+		return false;
+	answer = directory_query(SERVICE_CA_ID, id, provider, NULL);
+	return answer->rows > 0 && strcmp(answer->columns[0][0], ca_id) == 0;
+}
+
+/* None of those that have it will do; "id" is the last, or empty. */
+static void
+refuse_ca_id(const char *parameter, const char *ca_id, const char *provider,
+			 const char *id)
+{
+	if (*id != '\0')			/* raises if it is no service */
+		(void) directory_service(parameter, psprintf("id=%s", id));
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA_FOUND),
+			 errmsg("parameter \"%s\": no service has CA ID \"%s\" at "
+					"provider \"%s\"",
+					parameter, complaint_text(ca_id), provider)));
+}
+
+/*
+ * Several may have the CA ID for all providers, and some of these another one
+ * at this provider, or be no services any more.
+ */
 DirectoryService *
 directory_service_by_ca_id(const char *parameter, const char *ca_id,
 						   const char *provider)
 {
 	const DirectoryAnswer *answer;
-	DirectoryService *service = NULL;
-	const char *known = NULL;
+	const char *id = "";
 
-	answer = directory_query(SERVICE_OF_CA_ID, ca_id, provider, NULL);
-	if (answer->rows > 0)
+	do
 	{
-		service = directory_service(parameter,
-									psprintf("id=%s", answer->columns[0][0]));
-		known = directory_service_ca_id(parameter, service, provider);
-	}
-	if (known == NULL || strcmp(known, ca_id) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("parameter \"%s\": no service has CA ID \"%s\" at "
-						"provider \"%s\"",
-						parameter, complaint_text(ca_id), provider)));
-	return service;
+		answer = directory_query(SERVICE_OF_CA_ID, ca_id, provider, id);
+		if (answer->rows == 0)
+			refuse_ca_id(parameter, ca_id, provider, id);
+		id = answer->columns[0][0];
+	} while (!is_service_of_ca_id(id, ca_id, provider));
+	return directory_service(parameter, psprintf("id=%s", id));
 }
 
 /*

@@ -108,8 +108,8 @@ extern const char *directory_service_ca_id(const char *parameter,
 										   const char *provider);
 
 /*
- * The service that a provider knows by a CA ID.  Raises an error when there
- * is none, or when that service goes by another one there.
+ * A service that a provider knows by a CA ID, the first by id if there are
+ * several.  Raises an error when there is none.
  */
 extern DirectoryService *directory_service_by_ca_id(const char *parameter,
 													const char *ca_id,

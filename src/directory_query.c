@@ -150,7 +150,7 @@ ca_id_sql(DirectoryQuery query)
 		return "SELECT m.product_id FROM provreq.service_mapping AS m"
 			" WHERE m.service_ca_id = $1"
 			" AND (m.provider = $2 OR m.provider IS NULL)"
-			" ORDER BY m.provider NULLS LAST, m.product_id LIMIT 1";
+			" AND m.product_id > $3 ORDER BY m.product_id LIMIT 1";
 	return "SELECT m.service_ca_id FROM provreq.service_mapping AS m"
 		" WHERE m.product_id = $1"
 		" AND (m.provider = $2 OR m.provider IS NULL)"

@@ -25,7 +25,8 @@ typedef enum DirectoryQuery
 	SMARTCARDS_OF_SUBSCRIPTION, /* ids with spaces between them, by
 								 * subscription id, kind */
 	SERVICE_CA_ID,				/* service_ca_id, by product id, provider */
-	SERVICE_OF_CA_ID,			/* product_id, by service_ca_id, provider */
+	SERVICE_OF_CA_ID,			/* product_id, by service_ca_id, provider and
+								 * the product_id before it */
 	DISTRIBUTORS_EXIST,			/* one row if there are any */
 	DISTRIBUTOR_OF_SUBSCRIPTION,	/* id, by subscription id, provider */
 	DISTRIBUTOR_OF_ITEM			/* id, by item id, provider */

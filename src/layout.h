@@ -71,6 +71,9 @@ extern Layout *layout_compile(const ProfileNode *fields,
 /* Does any field take a value of that name? */
 extern bool layout_takes(const Layout *layout, const char *name);
 
+/* Does a field that is not secret take it? */
+extern bool layout_shows(const Layout *layout, const char *name);
+
 /* Is there a field of that name (for decoding)? */
 extern bool layout_has(const Layout *layout, const char *name);
 

@@ -159,11 +159,33 @@ find_decider(Compiler *com, Scope *scope, const char *name)
 	return NULL;
 }
 
+/* A case as its decider is read: 01 and 1 are the same number. */
+static const char *
+case_value(const FieldSpec *by, const ProfileNode *member)
+{
+	bool		number = by->form == FORM_DECIMAL || by->form == FORM_HEX ||
+	by->form == FORM_UINT;
+	uint64		value;
+	char	   *digits;
+
+	if (strcmp(member->name, "*") == 0)
+		return NULL;
+	if (!number || by->slot < 0 || by->nmap > 0 ||
+		!layout_read_number(member->name, by->form == FORM_HEX, &value))
+		return member->name;
+	digits = palloc(21);
+	layout_digits(value, digits);
+	return digits;
+}
+
 static void
 compile_case(Compiler *com, Scope *scope, FieldSpec *spec, SelectCase *c,
 			 const ProfileNode *member)
 {
-	c->value = strcmp(member->name, "*") == 0 ? NULL : member->name;
+	c->value = case_value(spec->by, member);
+	for (SelectCase *other = spec->cases; c->value && other < c; other++)
+		if (strcmp(other->value, c->value) == 0)
+			profile_error(member, NULL, "is there twice");
 	layout_compile_list(com, scope, member, &c->list);
 	if (c->list.nfields > 0 &&
 		c->list.fields[c->list.nfields - 1]->open_ended)

@@ -437,8 +437,9 @@ check_frame(Decoder *dec)
 		return false;
 	if (len == 0 || len != dec->end)
 	{
-		dec->failure = psprintf("the frame has %zu bytes instead of "
-								INT64_FORMAT, dec->end, len);
+		dec->failure = len == 0 ? "the frame ends before its length is told" :
+			psprintf("the frame has %zu bytes instead of " INT64_FORMAT,
+					 dec->end, len);
 		return false;
 	}
 	if (layout->digest == NULL)
@@ -462,11 +463,10 @@ decode_frame(Decoder *dec)
 		return fail(dec, dec->layout->digest, "is cut off");
 	if (!decode_list(dec, &dec->layout->list, dec->end - dec->digest_width))
 		return false;
-	if (dec->pos == dec->end)
-		return true;
-	dec->failure = psprintf("%zu bytes are left over at byte %zu",
-							dec->end - dec->pos, dec->pos);
-	return false;
+	if (dec->pos != dec->end)
+		dec->failure = psprintf("%zu bytes are left over at byte %zu",
+								dec->end - dec->pos, dec->pos);
+	return dec->pos == dec->end;
 }
 
 bool

@@ -286,26 +286,52 @@ encode_tlv(Encoder *enc, const FieldSpec *spec)
 		put_number(enc, spec->total, enc->out->len - start, at);
 }
 
-/* The fields of the case that an earlier field's value chooses. */
-static void
-encode_select(Encoder *enc, const FieldSpec *spec)
+/* The value of a field that has been written, as it will be read. */
+static const char *
+value_as_read(Encoder *enc, const FieldSpec *spec)
 {
-	const char *value = spec->by->constant ? spec->by->constant :
-	one_value(enc, spec->by);
+	const EncodeMark *mark = &enc->marks[spec->mark];
+	TextStore	store = {0};
+	LayoutField field = {0};
+	const char *reason = NULL;
+	uint64		number;
 
-	if (value == NULL)
-		refuse(spec->by, FAULT_INVALID, "has no value");
+	if (!layout_parse(spec, enc->out->data + mark->start, mark->len, &store,
+					  &field, &number, &reason))
+		refuse(spec, FAULT_INVALID, reason);
+	return field.value;
+}
+
+/* NULL: there is none. */
+static const SelectCase *
+find_case(const FieldSpec *spec, const char *value)
+{
 	for (int i = 0; i < spec->ncases; i++)
 	{
 		const SelectCase *c = &spec->cases[i];
 
 		if (c->value == NULL || strcmp(c->value, value) == 0)
-		{
-			encode_list(enc, &c->list);
-			return;
-		}
+			return c;
 	}
-	refuse(spec->by, FAULT_INVALID, "is none of the cases of its message");
+	return NULL;
+}
+
+/*
+ * The fields of the case that an earlier field chooses: the one that a reader
+ * of the message will choose.
+ */
+static void
+encode_select(Encoder *enc, const FieldSpec *spec)
+{
+	const FieldSpec *by = spec->by;
+	const SelectCase *chosen = find_case(spec, value_as_read(enc, by));
+
+	if (by->nmap > 0 && find_case(spec, one_value(enc, by)) != chosen)
+		refuse(by, FAULT_INVALID,
+			   "cannot say which fields follow, for its map makes the same of several values");
+	if (chosen == NULL)
+		refuse(by, FAULT_INVALID, "is none of the cases of its message");
+	encode_list(enc, &chosen->list);
 }
 
 /* Fills in all lengths of the message, which will have so many bytes. */
@@ -323,6 +349,12 @@ put_message_lengths(Encoder *enc, Size body)
 					   enc->marks[list->fields[i]->mark].start);
 	if (frame->outer)
 		put_number(enc, &frame->length, stated, enc->frame);
+	if (frame->digest_width > 0 && stated == 0 &&
+		enc->layout->digest == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("message of %zu bytes lacks the digest of %d that its frame does not count",
+						body, frame->digest_width)));
 	if (!frame->has_length && body != frame->size)
 		ereport(ERROR,
 				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
@@ -389,6 +421,7 @@ encode_field(Encoder *enc, const FieldSpec *spec)
 static void
 finish_measured(Encoder *enc, const FieldSpec *spec, Size start)
 {
+	enc->marks[spec->mark].start = start;
 	enc->marks[spec->mark].len = enc->out->len - start;
 	for (int i = 0; i < spec->nmeasurers; i++)
 	{

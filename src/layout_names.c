@@ -92,6 +92,22 @@ layout_has(const Layout *layout, const char *name)
 	return false;
 }
 
+bool
+layout_shows(const Layout *layout, const char *name)
+{
+	int			slot = layout_slot(layout, name);
+	ListCell   *lc;
+
+	foreach(lc, layout->fields)
+	{
+		const FieldSpec *spec = lfirst(lc);
+
+		if (slot >= 0 && spec->slot == slot && !spec->secret)
+			return true;
+	}
+	return false;
+}
+
 uint64
 layout_greatest(const Layout *layout, const char *name)
 {

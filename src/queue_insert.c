@@ -114,7 +114,10 @@ columns_fit(TupleDesc desc)
 	return true;
 }
 
-/* No index's access method keeps an open relation or a pin between calls. */
+/*
+ * No index's access method keeps a pin between calls, or a pointer to what
+ * may go away without an invalidation of the index.
+ */
 static bool
 indexes_fit(const ResultRelInfo *target)
 {
@@ -321,17 +324,23 @@ open_indexes(Inserter *inserter)
 
 /* The locks stay, as those of a statement's table do. */
 static void
-close_relations(Inserter *inserter)
+close_indexes(Inserter *inserter)
 {
 	ResultRelInfo *target = inserter->target;
 	int			i;
 
 	for (i = 0; i < target->ri_NumIndices; i++)
 		index_close(target->ri_IndexRelationDescs[i], NoLock);
-	table_close(target->ri_RelationDesc, NoLock);
 }
 
-/* An inserter for the table, with all relations open when it fits. */
+/*
+ * An inserter for the table, with all relations open when it fits.
+ *
+ * Of a GIN index the cached relation is remembered, too.  Each lock on an
+ * index lets in what others have changed, and a relation that is not open yet
+ * then goes away: so this is looked at once more when all are open, for after
+ * that they stay where they are.
+ */
 static Inserter *
 take_out(Relation rel, const char *const *names, int count)
 {
@@ -341,12 +350,15 @@ take_out(Relation rel, const char *const *names, int count)
 		return make_inserter(rel, names, count);
 	kept = NULL;
 	MemoryContextSetParent(inserter->context, CurTransactionContext);
-	if (inserter->fits)
-	{
-		inserter->target->ri_RelationDesc = rel;
-		open_indexes(inserter);
-	}
-	return inserter;
+	if (!inserter->fits)
+		return inserter;
+	inserter->target->ri_RelationDesc = rel;
+	open_indexes(inserter);
+	if (is_current(inserter))
+		return inserter;
+	close_indexes(inserter);
+	discard(inserter);
+	return make_inserter(rel, names, count);
 }
 
 static void
@@ -429,11 +441,10 @@ queue_insert(const char *const *names, const Datum *values,
 								 inserter->slot);
 		*row = stored_row(inserter);
 		ExecClearTuple(inserter->slot);
-		close_relations(inserter);
+		close_indexes(inserter);
 		CommandCounterIncrement();
 	}
-	else
-		table_close(rel, NoLock);
+	table_close(rel, NoLock);
 	put_back(inserter);
 	return fits;
 }

@@ -11,7 +11,9 @@
  *
  * Plans are kept, and the tables may have been empty when they were made.  So
  * rows are named by "number = ANY (...)", which is an index condition whatever
- * the statistics say, and never found by joining the table with a list.
+ * the statistics say, and never found by joining the table with a list.  Of a
+ * list that it does not see the planner expects ten rows, and would compare
+ * each with each where two are joined; of generate_subscripts() a thousand.
  *
  *-------------------------------------------------------------------------
  */
@@ -242,11 +244,12 @@ close_requests(QueueOutcome **outcomes, int n)
 				   " pg_catalog.unnest($9), pg_catalog.unnest($10),"
 				   " pg_catalog.unnest($11), pg_catalog.unnest($12),"
 				   " pg_catalog.unnest($13), pg_catalog.unnest($14),"
-				   " pg_catalog.unnest($15))"
+				   " pg_catalog.unnest($15),"
+				   " pg_catalog.generate_subscripts($1, 1))"
 				   " AS o (o_number, o_state, o_started, o_ended, o_sequence,"
 				   " o_attempt, o_parts, o_request, o_response, o_data, o_reference,"
 				   " o_error, o_error_text, o_provider_error,"
-				   " o_provider_error_text)"
+				   " o_provider_error_text, o_place)"
 				   "), gone AS ("
 				   " DELETE FROM provreq.request_pending"
 				   " WHERE number = ANY ($1) RETURNING *"
@@ -440,40 +443,19 @@ store_secret(const QueueOutcome *outcome)
 	run(plan, values, "storing a secret");
 }
 
-static bool
-closes(QueueStep step)
-{
-	return step == QUEUE_COMPLETED || step == QUEUE_REJECTED;
-}
+#define STEP(step) (1 << (step))
+#define CLOSING (STEP(QUEUE_COMPLETED) | STEP(QUEUE_REJECTED))
 
-static bool
-keeps(QueueStep step)
-{
-	return step == QUEUE_RETRY || step == QUEUE_HOLD;
-}
-
-static bool
-returns(QueueStep step)
-{
-	return step == QUEUE_RETURN;
-}
-
-static bool
-notes(QueueStep step)
-{
-	return step == QUEUE_NOTE;
-}
-
-/* Settles those outcomes whose step belongs to one of the ways to go. */
+/* Settles in one of the ways to go the outcomes that have one of steps. */
 static void
-settle_those(QueueOutcome **outcomes, int n, bool (*belongs) (QueueStep),
+settle_those(QueueOutcome **outcomes, int n, int steps,
 			 void (*settle) (QueueOutcome **, int))
 {
 	QueueOutcome **chosen = palloc(sizeof(QueueOutcome *) * n);
 	int			nchosen = 0;
 
 	for (int i = 0; i < n; i++)
-		if (belongs(outcomes[i]->step))
+		if (STEP(outcomes[i]->step) & steps)
 			chosen[nchosen++] = outcomes[i];
 	if (nchosen > 0)
 		settle(chosen, nchosen);
@@ -483,15 +465,16 @@ void
 queue_settle(Queue *queue, QueueOutcome **outcomes, int n)
 {
 	SPI_connect();
-	settle_those(outcomes, n, closes, close_requests);
-	settle_those(outcomes, n, keeps, keep_requests);
-	settle_those(outcomes, n, returns, forget_attempts);
-	settle_those(outcomes, n, notes, note_parts);
+	settle_those(outcomes, n, CLOSING, close_requests);
+	settle_those(outcomes, n, STEP(QUEUE_RETRY) | STEP(QUEUE_HOLD),
+				 keep_requests);
+	settle_those(outcomes, n, STEP(QUEUE_RETURN), forget_attempts);
+	settle_those(outcomes, n, STEP(QUEUE_NOTE), note_parts);
 	for (int i = 0; i < n; i++)
 	{
 		if (outcomes[i]->secret_request && outcomes[i]->step != QUEUE_RETURN)
 			store_secret(outcomes[i]);
-		if (closes(outcomes[i]->step) || outcomes[i]->step == QUEUE_HOLD)
+		if (STEP(outcomes[i]->step) & (CLOSING | STEP(QUEUE_HOLD)))
 			waiters_wake_at_commit(outcomes[i]->number);
 	}
 	SPI_finish();

@@ -25,13 +25,14 @@ sender_wants_deferred(const Sender *sender, TimestampTz now)
 	return sender->ndeferred > 0 && now >= sender->next_deferred;
 }
 
+/* It is counted first: if it cannot be described, it is the one at fault. */
 static void
 choose(Sender *sender, Work *work, Flight *flight)
 {
-	if (sender->settings && flight->encoded)
-		flight_describe(flight, sender->settings);
 	work->settled[work->noutcomes] = flight;
 	work->outcomes[work->noutcomes++] = &flight->outcome;
+	if (sender->settings && flight->encoded)
+		flight_describe(flight, sender->settings);
 }
 
 /* All that landed, or only the first. */
@@ -265,7 +266,12 @@ work_settle_failed(Sender *sender, Work *work, const ErrorData *error)
 
 	if (work->noutcomes != 1)
 	{
-		sender->settle_singly = true;
+		/* of the deferred, those that failed go one by one */
+		for (int i = 0; i < work->noutcomes; i++)
+			if (work->kind == WORK_DEFERRED)
+				work->settled[i]->failures++;
+		if (work->kind != WORK_DEFERRED)
+			sender->settle_singly = true;
 		return;
 	}
 	flight = work->settled[0];

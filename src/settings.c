@@ -17,7 +17,7 @@
 int			provreq_max_workers = 64;
 int			provreq_window = 200000;
 int			provreq_batch_size = 64;
-int			provreq_shutdown_grace = 5000;
+int			provreq_shutdown_grace = 4000;
 int			provreq_partitions_ahead = 3;
 bool		provreq_allow_unmapped_service = false;
 int			provreq_web_api_timeout = 10000;
@@ -31,7 +31,8 @@ settings_define_sender(void)
 	DefineCustomIntVariable("provreq.window",
 							"Due requests that one sender keeps in memory.",
 							"Of a longer backlog the rest stays in the table "
-							"until there is room. About 100 bytes each.",
+							"until there is room. About 100 bytes each. A "
+							"sender keeps the size that it started with.",
 							&provreq_window, 200000, 100, 10000000,
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("provreq.batch_size",
@@ -45,8 +46,9 @@ settings_define_sender(void)
 	DefineCustomIntVariable("provreq.shutdown_grace",
 							"How long a sender that is told to stop waits "
 							"for answers to what it has sent.",
-							"What is still unanswered then is in doubt.",
-							&provreq_shutdown_grace, 5000, 0, 600000,
+							"What is still unanswered then is in doubt. DROP "
+							"DATABASE WITH (FORCE) waits for 5 s at most.",
+							&provreq_shutdown_grace, 4000, 0, 600000,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 }
 

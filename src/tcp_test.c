@@ -65,7 +65,10 @@ try_line(TcpLine *line, int epoll_fd)
 	}
 }
 
-/* The steps that were taken, in order, and how each ended. */
+/*
+ * The steps that were taken, in order, and how each ended, under the names
+ * that they have for HTTP.  Where TLS fails libcurl keeps the address.
+ */
 static List *
 account(TcpLine *line, int64 total)
 {
@@ -75,7 +78,8 @@ account(TcpLine *line, int64 total)
 	line->failed_step;
 	const char *names[] = {"resolve", "connect", "TLS", "hello"};
 	const char *details[] = {rules->host,
-		psprintf("%s port %d", connection->address, rules->port),
+		psprintf("%s port %d", connection->address[0] ?
+				 connection->address : rules->host, rules->port),
 	"the certificate is valid", psprintf("link \"%s\"", line->name)};
 	int64		ends[] = {connection->resolved, connection->connected,
 	connection->secured, total};
@@ -94,8 +98,8 @@ account(TcpLine *line, int64 total)
 		if (!ok && i == 3)
 			detail = psprintf("%s (link \"%s\"; some gateways take only one connection for each link, and the sender may have it)",
 							  detail, line->name);
-		steps = add_step(steps, names[i], ok, detail, ok ? ends[i] : total,
-						 &before);
+		steps = add_step(steps, i == 2 ? "tls" : names[i], ok, detail,
+						 ok ? ends[i] : total, &before);
 		if (!ok)
 			break;
 	}
@@ -104,7 +108,8 @@ account(TcpLine *line, int64 total)
 
 /*
  * The settings' own memory context lives on after us, so the link has one
- * that does not.
+ * that does not.  All of the link lies there: it is closed with the context,
+ * after an error when this function is long left.
  */
 List *
 tcp_test(const CasSettings *settings)
@@ -113,8 +118,8 @@ tcp_test(const CasSettings *settings)
 												  "provreq TCP test",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	TcpShared	shared = {0};
-	TcpLine		line;
+	TcpShared  *shared = palloc0(sizeof(TcpShared));
+	TcpLine    *line = palloc(sizeof(TcpLine));
 	CasLinkRules *rules;
 	List	   *steps;
 	int			epoll_fd;
@@ -124,15 +129,14 @@ tcp_test(const CasSettings *settings)
 	tcp_start_libcurl();
 	rules = settings->adapter->dialect->rules(settings);
 	rules->checks_at_start = 0;
-	tcp_share(&shared, settings, rules);
+	tcp_share(shared, settings, rules);
 	epoll_fd = held_keep_descriptor(held_epoll, epoll_create1(EPOLL_CLOEXEC),
 									"epoll set");
-	tcp_line_init(&line, &shared, rules->links[0], tcp_url(rules), epoll_fd,
-				  0);
-	line.next_log = PG_INT64_MAX;
-	try_line(&line, epoll_fd);
+	tcp_line_init(line, shared, rules->links[0], tcp_url(rules), epoll_fd, 0);
+	line->next_log = PG_INT64_MAX;
+	try_line(line, epoll_fd);
 	MemoryContextSwitchTo(old);
-	steps = account(&line, (tcp_now() - start) * 1000);
+	steps = account(line, (tcp_now() - start) * 1000);
 	for (int i = 0; i < list_length(steps); i++)
 	{
 		CasStep    *step = list_nth(steps, i);

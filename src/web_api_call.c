@@ -22,13 +22,14 @@ typedef struct WebPath
 	char	   *query;			/* NULL: there is none */
 } WebPath;
 
+/* Without what is behind a question mark, which may be a token. */
 static void
 path_missing(const char *path)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_FUNCTION),
 			 errmsg("parameter \"path\": there is no \"%s\"",
-					complaint_text(path)),
+					complaint_text(pnstrdup(path, strcspn(path, "?")))),
 			 errhint("Paths have the form "
 					 "conax_web_services/provisioning_requests/show.")));
 }

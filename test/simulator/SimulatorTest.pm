@@ -10,7 +10,7 @@ use FindBin;
 use IO::Socket::UNIX;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(start_simulator stop_simulator control ledger last_line
+our @EXPORT = qw(start_simulator stop_simulator control ledger told last_line
   poll_until slurp spew scratch certificates);
 
 my $scratch = tempdir(CLEANUP => 1);
@@ -123,6 +123,14 @@ sub last_line
 	my ($sim) = @_;
 	my @lines = ledger($sim);
 	return @lines ? $lines[-1] : {};
+}
+
+# What the ledger says, without when: times have all sorts of digits.
+sub told
+{
+	my ($sim) = @_;
+	control($sim, 'flush');
+	return slurp($sim->{ledger}) =~ s/^\S+\t\S+\t//gmr;
 }
 
 # A CA, certificates for localhost and for a client signed by it, and one for

@@ -108,7 +108,7 @@ sub test_texts_and_pins
 	accepted($sim, 'UpdateCaPinToGivenValue', [ cards('t1'), NewPin => '4711' ],
 		$args);
 	is(last_line($sim)->{things}, 'pin=****', 'the PIN is not in the ledger');
-	unlike(slurp($sim->{ledger}), qr/4711/, 'nowhere in it');
+	unlike(told($sim), qr/4711/, 'nowhere in it');
 	like(control($sim, 'card t1'), qr/ pin=4711 /, 'the PIN was set');
 	accepted($sim, 'UpdateCaPinToDefaultValue', [ cards('t1') ], $args);
 	accepted($sim, 'SendMailMessageToClients',

@@ -128,12 +128,14 @@ sub test_one_fault
 	my $link = $k->{open}->($sim, @tls_client);
 	my $card = sprintf('%010d', $number + 1);
 	my $before = time();
+	my $lines = () = ledger($sim);
 	like(control($sim, "fault add kind=$spec count=1"), qr/^ok 1/, "$spec: understood");
 	put($link, $k->{message}->($link, $card));
 	my $result = $k->{read}->($link, $read eq 'nothing' ? 0.2 : 10);
 	is($result, $read, "$spec: as read");
 	cmp_ok(time() - $before, '>=', 0.2, 'it was late') if $spec =~ /delay=200ms/;
 	is($k->{read}->($link), 'OK', "$spec: and again") if $kind =~ /two-answers|unsolicited/;
+	poll_until(sub { (() = ledger($sim)) > $lines });
 	my $line = last_line($sim);
 	is("$line->{fault} $line->{outcome} $line->{carried}", "$kind $outcome $carried",
 		"$spec: in the ledger");

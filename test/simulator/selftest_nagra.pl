@@ -62,7 +62,7 @@ sub test_commands
 		'PinNew 1234567890 pin=' . pin_mark('4711'));
 	like(control($sim, 'card 1234567890'), qr/ pin=\Q@{[pin_mark('4711')]}\E pairing=- /,
 		'unpaired, the PIN as a mark');
-	unlike(slurp($sim->{ledger}), qr/4711/, 'the ledger has no PIN');
+	unlike(told($sim), qr/4711/, 'the ledger has no PIN');
 	accepted($sim, $link, 16, '02', "${address}0069D        ",
 		'PinDefault 1234567890 -');
 	like(control($sim, 'card 1234567890'), qr/ pin=default /, 'the default');

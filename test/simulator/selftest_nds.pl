@@ -54,7 +54,7 @@ sub test_commands
 	is(control($sim, "card $card"),
 		"ok card=$card products=- pin=$mark pairing=- reauthorised=0",
 		'what the card holds');
-	unlike(slurp($sim->{ledger}), qr/4711/, 'the ledger has no PIN');
+	unlike(told($sim), qr/4711/, 'the ledger has no PIN');
 	my $second = $accepted->('UP', $card, 'D        ', "PinDefault $card -");
 	isnt($second, $first, 'another reference');
 	$accepted->('RA', $card, '', "Reauthorise $card -") for 1 .. 2;

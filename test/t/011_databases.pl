@@ -114,8 +114,13 @@ is(scalar($cas->ledger), $received + 2, 'and sends');
 
 # ---- DROP DATABASE
 
-# Workers do not keep it from being dropped by force.
+# Workers do not keep it from being dropped by force, nor does a system that
+# never answers: the server waits for them for five seconds.
+$cas->fault('kind=hang-after-body');
+add_subscriptions($node, 1, 1, dbname => 'copy', service => 'P5');
+wait_for($node, 'SELECT count(*) = 1 FROM provreq.attempt', 't', 'copy');
 $node->safe_psql('postgres', 'DROP DATABASE copy WITH (FORCE)');
+$cas->clear_faults;
 wait_until('its workers are gone', sub { workers('copy') == 0 });
 is(workers('second') >= 2, 1, 'DROP DATABASE leaves the others alone');
 add_subscriptions($node, 1, 5, service => 'P4');

@@ -171,7 +171,7 @@ foreach my $action (@actions)
 # ---- Secrets
 
 my $pins = 'SELECT count(*) FROM provreq.request AS r'
-  . " WHERE r::text LIKE '%8642%'";
+  . " WHERE r::text ~ '\\m8642\\M'";
 is($node->safe_psql('postgres', "SET ROLE $_; $pins"), 0, "$_ finds no PIN")
   foreach qw(reader admin);
 foreach my $role (qw(reader operator worker))
@@ -191,11 +191,11 @@ foreach my $role (qw(reader operator))
 		$node->safe_psql('postgres',
 			"SET ROLE $role; SELECT provreq.show('number=1')"
 			  . " || provreq.preview(1)"),
-		qr/8642|hush-hush/,
+		qr/\b8642\b|hush-hush/,
 		"$role sees no secret in show() and preview()");
 }
 like($node->safe_psql('postgres', "SET ROLE admin; SELECT provreq.show('number=1')"),
-	qr/8642/, 'admin sees the PIN');
+	qr/\b8642\b/, 'admin sees the PIN');
 
 # ---- Options that name files
 

@@ -53,6 +53,23 @@ wait_for($node, 'SELECT count(*) = 0 FROM provreq.request_pending',
 	't', 'rows');
 is(scalar($cas->ledger), $received + 10, 'adopted, it sends them');
 
+# ---- The same as a replica, for which triggers do not fire
+
+$node->safe_psql('postgres', 'CREATE DATABASE replica');
+$node->safe_psql('replica', 'CREATE EXTENSION provreq');
+create_provider($node, 'main_conax', $cas, dbname => 'replica');
+wait_until('there is a sender',
+	sub { sender_pid($node, 'main_conax', 'replica') ne '' });
+$node->safe_psql('replica', <<"EOQ");
+SET session_replication_role = replica;
+COPY provreq.request_pending FROM '$dir/pending.copy';
+EOQ
+is($node->safe_psql('replica', 'SELECT provreq.is_home()'),
+	'f', 'rows that are applied as those of another database make no home');
+wait_until('the sender is gone',
+	sub { sender_pid($node, 'main_conax', 'replica') eq '' });
+is(scalar($cas->ledger), $received + 10, 'nothing of them was sent');
+
 # ---- A whole dump, the requests before everything else
 
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/dump", 'postgres' ],

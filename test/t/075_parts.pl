@@ -150,6 +150,20 @@ sub parts_done
 		'its row says which were carried out: those that the card holds');
 	isnt($done, '', 'there are some');
 	$cas->clear_faults;
+
+	# once more, and what was carried out is not
+	my $before = products_received();
+	my $again = ask($node,
+		"SELECT number FROM provreq.resubmit_rejected('gateway', '-infinity', '0007')");
+	my $left = ask($node,
+		q{SELECT string_agg(p, ' ') FROM provreq.request, jsonb_array_elements_text(}
+		  . qq{parameters -> 'service_ca_id') AS p WHERE number = $again});
+
+	is(as_parts($left), join(' ', grep { index(" $done ", " $_ ") < 0 } split / /, as_parts('1 2 3 4 5')),
+		'resubmit_rejected() makes a request of the others');
+	is(wait_for_end($node, $again)->{life_cycle_state}, 'COMPLETED', 'it is carried out');
+	is(products_received(), "$before $left", 'and nothing else is sent again');
+	is($cas->card(100000000000 + 100 * $card)->{products} =~ tr/,//, 4, 'the card holds all');
 }
 
 # -------------------------------------------------------- another wire profile

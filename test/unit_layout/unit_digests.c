@@ -129,6 +129,12 @@ test_digest_errors(void)
 						  "'fields': [{'name': 'd', 'form': 'digest', 'algorithm': 'option'}]}");
 	has(unit_encode(layout, "")->data, "has 0 bytes, and its frame counts on 32",
 		"a digest that the frame counts on cannot be missing");
+	layout = unit_compile("{'frame': {'length': {'form': 'uint', 'width': 1,"
+						  "'outer': true, 'from': 'after', 'digest': false, 'digest_width': 32}},"
+						  "'fields': [{'name': 'a', 'form': 'text', 'width': 4}]}");
+	has(unit_encode(layout, "a=a")->data,
+		"message of 4 bytes lacks the digest of 32",
+		"nor can it be forgotten in the profile");
 	unit_digest = NULL;
 }
 

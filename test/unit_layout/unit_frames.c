@@ -150,7 +150,7 @@ test_wrong_lengths(void)
 	}			wrong[] = {
 		{"too long a length", "AB0010xyz", "9 bytes instead of 16"},
 		{"too short a length", "AB0008xyz", "9 bytes instead of 8"},
-		{"no length", "AB", "2 bytes instead of 0"},
+		{"no length", "AB", "the frame ends before its length is told"},
 		{"another constant", "AC0009xyz", "field \"AB\" at byte 0"},
 		{"no number", "AB00x9xyz", "no number"},
 	};

@@ -132,6 +132,23 @@ static const UnitCase selects[] = {
 			   "'a': [{'name': 's', 'form': 'decimal', 'width': 1}],"
 			   "'b': [{'name': 's', 'form': 'decimal', 'width': 2}]}}]}"),
 	"t=b;s=1;s=2", "\\x00\\x06b\\x020102", "t=b;g.count=2;g[1].s=1;g[2].s=2"},
+	{"select by a number, however it is written",
+		FRAMED("{'name': 'c', 'form': 'decimal', 'width': 2},"
+			   "{'name': 'h', 'form': 'hex', 'width': 2},"
+			   "{'form': 'select', 'by': 'c', 'cases': {'02':"
+			   " [{'name': 'a', 'form': 'text', 'width': 1}], '*': []}},"
+			   "{'form': 'select', 'by': 'h', 'cases': {'0x1F':"
+			   " [{'name': 'b', 'form': 'text', 'width': 1}], '*': []}}"),
+	"c=002;h=31;a=x;b=y", "\\x00\\x06021Fxy", "c=2;h=31;a=x;b=y"},
+	{"select by what is left of a value, and by a date of a pattern",
+		FRAMED("{'name': 'c', 'form': 'text', 'width': 1, 'take': {'first': 1}},"
+			   "{'name': 'd', 'form': 'date', 'pattern': 'YYYY'},"
+			   "{'form': 'select', 'by': 'c', 'cases': {'4':"
+			   " [{'name': 'a', 'form': 'text', 'width': 1}], '*': []}},"
+			   "{'form': 'select', 'by': 'd', 'cases': {'2030':"
+			   " [{'name': 'b', 'form': 'text', 'width': 1}], '*': []}}"),
+		"c=4711;d=2030-01-02T03:04:05Z;a=x;b=y", "\\x00\\x0742030xy",
+	"c=4;d=2030;a=x;b=y"},
 };
 
 static void

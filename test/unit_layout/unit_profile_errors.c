@@ -237,6 +237,9 @@ static const Wrong compounds[] = {
 	"$.fields[0].items[0].repeat: is not for constants"},
 	{"{'form': 'select', 'by': 'a', 'cases': {'x': []}}",
 	"$.fields[0].by: is no earlier field that holds a value"},
+	{"{'name': 'a', 'form': 'decimal', 'width': 2}, {'form': 'select', 'by': 'a',"
+		" 'cases': {'1': [], '01': []}}",
+	"$.fields[1].cases.01: is there twice"},
 	{"{'name': 'a', 'form': 'text', 'width': 1}, {'form': 'select', 'by': 'a', 'cases': {}}",
 	"$.fields[1].cases: must not be empty"},
 	{"{'name': 'a', 'form': 'text', 'width': 1}, {'form': 'select', 'by': 'a',"

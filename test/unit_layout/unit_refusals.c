@@ -158,6 +158,10 @@ static const struct
 	{FRAMED("{'name': 't', 'form': 'text', 'width': 1}, {'form': 'select',"
 			" 'by': 't', 'cases': {'a': []}}"),
 	"t=b", "message field \"t\" is none of the cases of its message"},
+	{FRAMED("{'name': 't', 'form': 'text', 'width': 1,"
+			" 'map': {'a': 'X', 'b': 'X', 'c': 'Y'}}, {'form': 'select',"
+			" 'by': 't', 'cases': {'a': [], 'b': [], 'c': []}}"),
+	"t=b", "message field \"t\" cannot say which fields follow"},
 };
 
 static void

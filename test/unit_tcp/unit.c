@@ -168,6 +168,7 @@ unit_tcp(PG_FUNCTION_ARGS)
 	run(test_faults);
 	run(test_bytes);
 	run(test_connection_tests);
+	run(test_cancelled_connection_test);
 	tap_close();
 	PG_RETURN_VOID();
 }

@@ -73,5 +73,6 @@ extern void test_lines(void);
 extern void test_faults(void);
 extern void test_bytes(void);
 extern void test_connection_tests(void);
+extern void test_cancelled_connection_test(void);
 
 #endif							/* UNIT_H */

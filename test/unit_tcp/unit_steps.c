@@ -9,8 +9,10 @@
 
 #include <unistd.h>
 
+#include "miscadmin.h"
 #include "tcp_link.h"
 #include "unit.h"
+#include "utils/memutils.h"
 
 /* "resolve ok, connect failed" */
 static char *
@@ -85,10 +87,83 @@ test_connection_tests(void)
 	rules->tls = true;
 	rules->ca_file = unit_file("server.crt");
 	is(summary(tcp_transport.test(unit_settings(rules))),
-	   "resolve ok, connect ok, TLS ok, hello ok", "TLS");
+	   "resolve ok, connect ok, tls ok, hello ok", "TLS");
 	rules->ca_file = unit_file("wrong.crt");
-	is(summary(tcp_transport.test(unit_settings(rules))),
-	   "resolve ok, connect ok, TLS failed", "a certificate of nobody");
+	steps = tcp_transport.test(unit_settings(rules));
+	is(summary(steps), "resolve ok, connect ok, tls failed",
+	   "a certificate of nobody");
+	is(((CasStep *) lsecond(steps))->detail,
+	   psprintf("localhost port %d", secure->port),
+	   "where it got to is said by name then");
 	peer_stop(peer);
 	peer_stop(secure);
+}
+
+/* Writes over what functions that are left had on the stack. */
+static pg_noinline void
+overwrite_stack(void)
+{
+	volatile char room[64 * 1024];
+
+	for (int i = 0; i < lengthof(room); i++)
+		room[i] = 0x55;
+}
+
+/* Runs a test that is cancelled; the error leaves it. */
+static pg_noinline void
+cancel_test(const CasSettings *settings)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile bool cancelled = false;
+
+	PG_TRY();
+	{
+		QueryCancelPending = InterruptPending = true;
+		(void) tcp_transport.test(settings);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		cancelled = true;
+	}
+	PG_END_TRY();
+	QueryCancelPending = InterruptPending = false;
+	ok(cancelled, "a test can be cancelled");
+}
+
+/* The descriptor that would be opened next. */
+static int
+next_descriptor(void)
+{
+	int			fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+/* The connection is closed with the memory of who asked for the test. */
+void
+test_cancelled_connection_test(void)
+{
+	Peer	   *peer = peer_start(PEER_ANSWERS, NULL, NULL);
+	CasSettings *settings = unit_settings(unit_rules(peer->port));
+	MemoryContext context;
+	MemoryContext old;
+	int			before;
+
+	is(summary(tcp_transport.test(settings)),
+	   "resolve ok, connect ok, hello ok", "the peer is up");
+	before = next_descriptor();
+	peer->ledger->manner = PEER_HANGS_AT_HELLO;
+	context = AllocSetContextCreate(CurrentMemoryContext, "cancelled test",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	cancel_test(settings);
+	MemoryContextSwitchTo(old);
+	ok(next_descriptor() > before, "the connection is there");
+	overwrite_stack();
+	MemoryContextDelete(context);
+	ok(next_descriptor() == before, "and goes with the caller's memory");
+	peer_stop(peer);
 }
