@@ -11,13 +11,12 @@ use FindBin;
 use lib $FindBin::RealBin;
 
 use IO::Select;
-use IO::Socket::INET;
 use JSON::PP ();
 use List::Util qw(uniq);
-use POSIX ();
 use PostgreSQL::Test::Utils;
 use Provreq;
 use ProvreqFaults;
+use ProvreqLinks;
 use Test::More;
 
 my $pin = '736251';
@@ -200,26 +199,7 @@ sub run_peer
 	return;
 }
 
-my $listener = IO::Socket::INET->new(
-	Listen => 10,
-	LocalAddr => '127.0.0.1',
-	ReuseAddr => 1) or die "cannot listen: $!";
-my $port = $listener->sockport;
-my $peer = fork() // die "could not fork: $!";
-
-if ($peer == 0)
-{
-	run_peer($listener);
-	POSIX::_exit(0);
-}
-close $listener;
-
-END
-{
-	local $?;
-	kill 'TERM', $peer if $peer;
-	waitpid $peer, 0 if $peer;
-}
+my $port = start_peer(\&run_peer);
 
 # What the peer received for a request, each as a hash.
 sub received

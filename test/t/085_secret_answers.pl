@@ -8,12 +8,11 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 
-use IO::Socket::INET;
 use JSON::PP ();
-use POSIX ();
 use PostgreSQL::Test::Utils;
 use Provreq;
 use ProvreqFaults;
+use ProvreqLinks;
 use Test::More;
 
 my $pin = '9173';
@@ -46,26 +45,7 @@ sub run_peer
 	return;
 }
 
-my $listener =
-  IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1', ReuseAddr => 1)
-  or die "cannot listen: $!";
-my $port = $listener->sockport;
-my $peer = fork() // die "could not fork: $!";
-
-if ($peer == 0)
-{
-	run_peer($listener);
-	POSIX::_exit(0);
-}
-close $listener;
-
-END
-{
-	local $?;
-	kill 'TERM', $peer if $peer;
-	waitpid $peer, 0 if $peer;
-}
-
+my $port = start_peer(\&run_peer);
 my $number = { name => 'sequence', form => 'uint', width => 4 };
 my $profile = JSON::PP->new->encode({
 	kind => 'nagravision',

@@ -15,8 +15,10 @@ use warnings;
 
 use Carp;
 use Exporter 'import';
+use IO::Socket::INET;
 use List::Util qw(min);
 use JSON::PP ();
+use POSIX ();
 use Provreq ();
 use Test::More;
 
@@ -26,6 +28,7 @@ our @EXPORT = qw(
   compare_links
   compare_cards
   cards_agree
+  start_peer
 );
 
 # The types by kind: the function and its arguments for subscription, card and
@@ -478,6 +481,38 @@ sub cards_agree
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	return is(join("\n", splice(@problems, 0, 20)), '', $name);
+}
+
+# -------------------------------------------------------------- scripted peers
+
+my @peers;
+
+# Runs a function with a listening socket in a process of its own, as long as
+# the test runs; returns its port.
+sub start_peer
+{
+	my ($run) = @_;
+	my $listener = IO::Socket::INET->new(
+		Listen => 10,
+		LocalAddr => '127.0.0.1',
+		ReuseAddr => 1) or die "cannot listen: $!";
+	my $port = $listener->sockport;
+	my $peer = fork() // die "could not fork: $!";
+
+	if ($peer == 0)
+	{
+		$run->($listener);
+		POSIX::_exit(0);
+	}
+	push @peers, $peer;
+	return $port;
+}
+
+END
+{
+	local $?;
+	kill 'TERM', @peers;
+	waitpid $_, 0 foreach @peers;
 }
 
 1;
